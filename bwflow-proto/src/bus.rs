@@ -1,0 +1,135 @@
+//! Names, paths and proxies of the bus interface.
+
+use std::collections::HashMap;
+
+use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant, proxy};
+
+use crate::grant::Grant;
+use crate::ledger::LedgerView;
+
+/// The name the daemon owns on the system bus.
+pub const NAME: &str = "org.bwflow1";
+/// The daemon's root object: `Manager`, `Enforcer` and `ObjectManager` are here.
+pub const PATH: &str = "/org/bwflow1";
+/// The name the helper owns on the system bus.
+pub const HELPER_NAME: &str = "org.bwflow1.Helper";
+/// The helper's only object.
+pub const HELPER_PATH: &str = "/org/bwflow1/helper";
+
+/// The object path of a link: bytes outside `[A-Za-z0-9]` become `_` and two hex digits, as
+/// systemd escapes unit names in its bus paths (`sd_bus_path_encode(3)`).
+pub fn link_path(interface: &str) -> OwnedObjectPath {
+    use std::fmt::Write as _;
+    let mut path = format!("{PATH}/link/");
+    for (i, byte) in interface.bytes().enumerate() {
+        if byte.is_ascii_alphabetic() || (byte.is_ascii_digit() && i > 0) {
+            path.push(char::from(byte));
+        } else {
+            let _ = write!(path, "_{byte:02x}");
+        }
+    }
+    if interface.is_empty() {
+        path.push('_');
+    }
+    ObjectPath::try_from(path)
+        .expect("every byte was escaped")
+        .into()
+}
+
+/// What the daemon is and what it looks after.
+#[proxy(
+    interface = "org.bwflow1.Manager",
+    default_service = "org.bwflow1",
+    default_path = "/org/bwflow1"
+)]
+pub trait Manager {
+    /// The daemon's version, as in `bwflowd --version`.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn version(&self) -> zbus::Result<String>;
+    /// Object paths of the links that have a grant or a ledger.
+    #[zbus(property)]
+    fn links(&self) -> zbus::Result<Vec<OwnedObjectPath>>;
+    /// `present` while the helper owns its name, else `absent`.
+    #[zbus(property)]
+    fn helper_state(&self) -> zbus::Result<String>;
+}
+
+/// One link.
+#[proxy(
+    interface = "org.bwflow1.Link",
+    default_service = "org.bwflow1",
+    assume_defaults = false
+)]
+pub trait Link {
+    /// The interface's name, e.g. `eth0`.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn interface(&self) -> zbus::Result<String>;
+    /// The kernel's index of the interface; 0 while it is absent.
+    #[zbus(property)]
+    fn interface_index(&self) -> zbus::Result<u32>;
+    /// One of the words of [`crate::state::LinkState`].
+    #[zbus(property)]
+    fn state(&self) -> zbus::Result<String>;
+    /// When the state was entered, microseconds since the Unix epoch.
+    #[zbus(property, name = "StateSinceUSec")]
+    fn state_since_usec(&self) -> zbus::Result<u64>;
+    /// The rate the kernel holds the link to now, bytes per second; 0 when none.
+    #[zbus(property)]
+    fn limit_bytes_per_second(&self) -> zbus::Result<u64>;
+    /// What forbids enforcement while the state is `blocked`, e.g. `htb 1:`; else empty.
+    #[zbus(property)]
+    fn blocked_by(&self) -> zbus::Result<String>;
+    /// The grant in force ([`Grant`]'s keys); empty when there is none.
+    #[zbus(property)]
+    fn grant(&self) -> zbus::Result<HashMap<String, OwnedVariant>>;
+    /// The ledger as last published ([`LedgerView`]'s keys); empty when there is none.
+    #[zbus(property)]
+    fn ledger(&self) -> zbus::Result<HashMap<String, OwnedVariant>>;
+    /// `used_bytes` has reached this many percent of the budget in this period.
+    #[zbus(signal)]
+    fn threshold_reached(&self, percent: u32) -> zbus::Result<()>;
+}
+
+/// What only the helper's user may call.
+#[proxy(
+    interface = "org.bwflow1.Enforcer",
+    default_service = "org.bwflow1",
+    default_path = "/org/bwflow1"
+)]
+pub trait Enforcer {
+    /// Replaces the grant of a link; the link object appears with its first grant or ledger.
+    fn set_grant(&self, interface: &str, grant: Grant) -> zbus::Result<()>;
+    /// Replaces the published ledger of a link.
+    fn publish_ledger(&self, interface: &str, ledger: LedgerView) -> zbus::Result<()>;
+    /// Takes our limit off a link and forgets it.
+    fn forget(&self, interface: &str) -> zbus::Result<()>;
+}
+
+/// The accountant's own, read-only interface.
+#[proxy(
+    interface = "org.bwflow1.Helper",
+    default_service = "org.bwflow1.Helper",
+    default_path = "/org/bwflow1/helper"
+)]
+pub trait Helper {
+    /// Reads the counters, commits and publishes now; at most once a second, otherwise the last
+    /// figures stand. Returns when the daemon has them.
+    fn refresh(&self) -> zbus::Result<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn link_paths_are_valid_and_distinct() {
+        assert_eq!(link_path("eth0").as_str(), "/org/bwflow1/link/eth0");
+        assert_eq!(
+            link_path("wg-home.7").as_str(),
+            "/org/bwflow1/link/wg_2dhome_2e7"
+        );
+        assert_eq!(link_path("0pt").as_str(), "/org/bwflow1/link/_30pt");
+        assert_eq!(link_path("a_b").as_str(), "/org/bwflow1/link/a_5fb");
+        assert_eq!(link_path("").as_str(), "/org/bwflow1/link/_");
+    }
+}

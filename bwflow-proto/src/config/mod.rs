@@ -1,0 +1,51 @@
+//! The configuration `/etc/bwflow/config.toml`: its meaning, after every check has passed.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use crate::count::Count;
+
+/// Where the configuration is looked for when nobody says otherwise.
+pub const PATH: &str = "/etc/bwflow/config.toml";
+
+/// A whole configuration in which every value has been checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The links with a budget, in the order of the file; at least one, no name twice.
+    pub links: Vec<Link>,
+    /// The longest time between two looks at the counters.
+    pub poll_interval: Duration,
+    /// Thresholds in percent of the budget, ascending, each 1..=1000.
+    pub alert_percents: Vec<u32>,
+}
+
+/// One link's plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// The interface's name, e.g. `eth0`.
+    pub interface: String,
+    /// Bytes the plan pays for in a period.
+    pub budget_bytes: u64,
+    /// Bytes credited at the period's start; at most `budget_bytes`.
+    pub burst_bytes: u64,
+    /// Day of the month a period begins on, 1..=31, clamped to the month's last day.
+    pub billing_day: i8,
+    /// The zone in which the period's edges fall on midnight.
+    pub timezone: TimeZone,
+    /// What the provider bills.
+    pub count: Count,
+    /// What the link is held to once the budget is used up.
+    pub throttle: Throttle,
+    /// The rate below which a link is not held merely to repay a debt, bytes per second.
+    pub min_rate: u64,
+}
+
+/// What a link is held to once its budget is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Throttle {
+    /// To what accrues, so that the budget is never exceeded.
+    Drip,
+    /// To a rate the user chose, bytes per second, whatever that costs.
+    Rate(u64),
+}

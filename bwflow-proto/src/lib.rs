@@ -1,0 +1,10 @@
+//! What crosses a border in bwflow: bus names and interfaces, the grant and the ledger as they
+//! travel, states, units and (feature `config`) the configuration schema. Nothing here does I/O.
+
+pub mod bus;
+#[cfg(feature = "config")]
+pub mod config;
+pub mod count;
+pub mod grant;
+pub mod ledger;
+pub mod state;
