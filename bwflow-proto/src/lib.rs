@@ -8,3 +8,4 @@ pub mod count;
 pub mod grant;
 pub mod ledger;
 pub mod state;
+pub mod units;
