@@ -1,8 +1,26 @@
 //! The configuration `/etc/bwflow/config.toml`: its meaning, after every check has passed.
 
+mod link;
+mod load;
+mod parse;
+mod plan;
+mod problem;
+#[cfg(test)]
+mod refusals;
+mod render;
+#[cfg(test)]
+mod robustness;
+mod schema;
+mod section;
+mod value;
+
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+
+pub use load::{Loaded, Rejected, load_bytes, load_str};
+pub use problem::{Problem, Severity, Span};
+pub use render::{Style, position, render};
 
 use crate::count::Count;
 

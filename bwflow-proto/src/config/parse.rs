@@ -1,0 +1,290 @@
+//! The whole file: every table read, every error found in one go.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::link::{Named, resolve};
+use super::plan::Plan;
+use super::problem::{Problem, Problems, Severity, Span};
+use super::render::without_mark;
+use super::section::{Entry, Section};
+use super::value::{Given, boolean, interface, text, whole};
+use super::{Config, schema};
+use crate::units::quoted;
+
+const DEFAULT_POLL_SECONDS: u32 = 15;
+const DEFAULT_ALERTS: [u32; 4] = [50, 80, 95, 100];
+
+impl Config {
+    /// Reads the text of a configuration.
+    ///
+    /// With the configuration come the notes on it. The offsets in problems count from after a
+    /// byte order mark.
+    ///
+    /// # Errors
+    /// Every error of the text and the notes, in the order of the text.
+    pub fn parse(text: &str) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+        let text = without_mark(text);
+        let (table, syntax) = DeTable::parse_recoverable(text);
+        let mut problems = Problems::default();
+        let parsed = read(table.get_ref(), syntax.is_empty(), &mut problems);
+        let mut found = problems.into_sorted();
+        if !syntax.is_empty() {
+            found = with_syntax_errors(text, &syntax, found);
+        }
+        match parsed {
+            Some(config) if found.iter().all(|p| p.severity != Severity::Error) => {
+                Ok((config, found))
+            }
+            _ => Err(found),
+        }
+    }
+}
+
+/// Adds the parser's errors and drops what merely follows from them: everything on a line that
+/// could not be read, and what is missing because of it.
+fn with_syntax_errors(text: &str, syntax: &[toml::de::Error], found: Vec<Problem>) -> Vec<Problem> {
+    let starts: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+    let line_of = |offset: usize| starts.partition_point(|start| *start < offset);
+    let mut broken = HashSet::new();
+    let mut problems = Problems::default();
+    for error in syntax {
+        let span = error.span().unwrap_or(text.len()..text.len());
+        // Of several complaints about one line the first is the cause.
+        if broken.insert(line_of(span.start)) {
+            let (message, hint) = explained(error.message(), text.get(span.clone()));
+            problems.error(span, message, hint);
+        }
+    }
+    let mut all = problems.into_sorted();
+    all.extend(found.into_iter().filter(|problem| {
+        let span = problem.span.as_ref();
+        span.is_some_and(|span| !broken.contains(&line_of(span.start)))
+    }));
+    all.sort_by_key(|problem| problem.span.as_ref().map_or(usize::MAX, |span| span.start));
+    all
+}
+
+/// The parser's words, where they need others.
+fn explained<'a>(message: &'a str, at: Option<&str>) -> (&'a str, Option<String>) {
+    let hint = |text: &str| Some(text.to_owned());
+    if message.starts_with("string values must be quoted") {
+        return match at.map(str::trim) {
+            None | Some("") => ("a value is missing", None),
+            Some(_) => (
+                "a string must stand in quotes",
+                hint("write it like \"eth0\""),
+            ),
+        };
+    }
+    match message {
+        "duplicate key" => (message, hint("keep one of the two")),
+        _ => (message, None),
+    }
+}
+
+fn read(root: &DeTable<'_>, is_whole: bool, problems: &mut Problems) -> Option<Config> {
+    let root = Section::new("", root, schema::ROOT, problems);
+    let bandwidth = table(&root, "bandwidth", schema::BANDWIDTH, problems);
+    let throttle = table(&root, "throttle", schema::THROTTLE, problems);
+    let defaults = defaults(bandwidth.as_ref(), throttle.as_ref(), problems);
+    let poll_interval = poll_interval(&root, problems);
+    accounting(&root, problems);
+    let alert_percents = alerts(&root, problems);
+    refuse_spending(&root, problems);
+    let mut links = Vec::new();
+    for named in named_links(&root, is_whole, problems) {
+        links.extend(resolve(named, &defaults, problems));
+    }
+    Some(Config {
+        links,
+        poll_interval: poll_interval?,
+        alert_percents: alert_percents?,
+    })
+}
+
+/// A table of the file; one that is no table is reported.
+fn table<'a>(
+    root: &Section<'a>,
+    name: &'static str,
+    known: &'static [&'static str],
+    problems: &mut Problems,
+) -> Option<Section<'a>> {
+    let entry = root.get(name)?;
+    match entry.value.get_ref() {
+        DeValue::Table(table) => Some(Section::new(&format!("[{name}]"), table, known, problems)),
+        _ => {
+            let message = format!("`{name}` must be a table");
+            let hint = format!("write [{name}] on a line of its own and its keys below");
+            problems.error(entry.key_span(), message, Some(hint));
+            None
+        }
+    }
+}
+
+fn defaults(
+    bandwidth: Option<&Section<'_>>,
+    throttle: Option<&Section<'_>>,
+    problems: &mut Problems,
+) -> Plan {
+    let mut read = |section: Option<&Section<'_>>| {
+        section.map_or_else(Plan::default, |section| Plan::read(section, problems))
+    };
+    let (bandwidth, throttle) = (read(bandwidth), read(throttle));
+    Plan {
+        throttle: throttle.throttle,
+        min_rate: throttle.min_rate,
+        ..bandwidth
+    }
+}
+
+/// Every link that the file names, in its order, no name twice.
+fn named_links(root: &Section<'_>, is_whole: bool, problems: &mut Problems) -> Vec<Named> {
+    let mut entries: Vec<(Entry<'_>, Plan)> = Vec::new();
+    let network = table(root, "network", schema::NETWORK, problems);
+    if let (Some(section), Some(place)) = (&network, root.get("network")) {
+        match section.get("interface") {
+            Some(entry) => entries.push((entry, Plan::default())),
+            None => missing_interface("[network]", place.span(), problems),
+        }
+    }
+    for item in link_tables(root, problems) {
+        let DeValue::Table(keys) = item.get_ref() else {
+            let hint = Some("write [[link]] and its keys below".to_owned());
+            problems.error(item.span(), "a link must be a table", hint);
+            continue;
+        };
+        let section = Section::new("[[link]]", keys, schema::LINK, problems);
+        let plan = Plan::read(&section, problems);
+        match section.get("interface") {
+            Some(entry) => entries.push((entry, plan)),
+            None => missing_interface("[[link]]", item.span(), problems),
+        }
+    }
+    if is_whole && root.get("network").is_none() && root.get("link").is_none() {
+        problems.missing(
+            "no link is named",
+            "add [network] with interface = \"eth0\", or the name that `ip route` shows after `dev`",
+        );
+    }
+    entries.sort_by_key(|(entry, _)| entry.span().start);
+    let mut names = HashSet::new();
+    let mut named = Vec::new();
+    for (entry, plan) in entries {
+        let Some(interface) = interface(entry, problems) else {
+            continue;
+        };
+        let span = entry.span();
+        if names.insert(interface.clone()) {
+            named.push(Named {
+                interface,
+                span,
+                plan,
+            });
+        } else {
+            let message = format!("interface {} has a plan already", quoted(&interface));
+            let hint = "one link, one budget: remove one of the two".to_owned();
+            problems.error(span, message, Some(hint));
+        }
+    }
+    named
+}
+
+fn missing_interface(table: &str, span: Span, problems: &mut Problems) {
+    let message = format!("{table} names no interface");
+    let hint = "write interface = \"eth0\" below it".to_owned();
+    problems.error(span, message, Some(hint));
+}
+
+fn link_tables<'a>(root: &Section<'a>, problems: &mut Problems) -> Vec<&'a Spanned<DeValue<'a>>> {
+    let Some(entry) = root.get("link") else {
+        return Vec::new();
+    };
+    match entry.value.get_ref() {
+        DeValue::Array(items) if !items.is_empty() => items.iter().collect(),
+        DeValue::Table(_) => {
+            let hint = "write [[link]] with two brackets: there may be several".to_owned();
+            problems.error(entry.span(), "`link` is a list of tables", Some(hint));
+            vec![entry.value]
+        }
+        _ => {
+            let hint = Some("write [[link]] and its keys below".to_owned());
+            problems.error(entry.span(), "`link` must be a list of tables", hint);
+            Vec::new()
+        }
+    }
+}
+
+fn poll_interval(root: &Section<'_>, problems: &mut Problems) -> Option<Duration> {
+    let section = table(root, "daemon", schema::DAEMON, problems);
+    let entry = section.and_then(|section| section.get("poll_interval_seconds"));
+    let seconds = match entry {
+        Some(entry) => whole(entry, 1..=3600, "15", problems)?,
+        None => DEFAULT_POLL_SECONDS,
+    };
+    Some(Duration::from_secs(seconds.into()))
+}
+
+/// Every way of counting that this version knows comes to the same: the kernel's counters.
+fn accounting(root: &Section<'_>, problems: &mut Problems) {
+    let Some(section) = table(root, "accounting", schema::ACCOUNTING, problems) else {
+        return;
+    };
+    let Some(entry) = section.get("source") else {
+        return;
+    };
+    let Some(word) = text(entry, "auto", problems) else {
+        return;
+    };
+    let message = match word {
+        "auto" | "kernel" => return,
+        "vnstat" => "this version does not count with vnStat".to_owned(),
+        _ => format!("`source` is {}, which is none of its words", quoted(word)),
+    };
+    let hint = "write source = \"auto\" or \"kernel\"".to_owned();
+    problems.error(entry.span(), message, Some(hint));
+}
+
+fn alerts(root: &Section<'_>, problems: &mut Problems) -> Option<Vec<u32>> {
+    let section = table(root, "alerts", schema::ALERTS, problems);
+    let Some(entry) = section.and_then(|section| section.get("at_percent")) else {
+        return Some(DEFAULT_ALERTS.to_vec());
+    };
+    let DeValue::Array(items) = entry.value.get_ref() else {
+        let hint = "write at_percent = [50, 80, 95, 100]".to_owned();
+        problems.error(
+            entry.span(),
+            "`at_percent` wants a list of whole numbers",
+            Some(hint),
+        );
+        return None;
+    };
+    let read = items.iter().map(|item| {
+        let item = Entry {
+            value: item,
+            ..entry
+        };
+        whole(item, 1..=1000, "[50, 80, 95, 100]", problems)
+    });
+    // Collected first so that every wrong one is reported.
+    let read: Vec<Option<u32>> = read.collect();
+    let mut percents = read.into_iter().collect::<Option<Vec<u32>>>()?;
+    percents.sort_unstable();
+    percents.dedup();
+    Some(percents)
+}
+
+/// Whoever switches a guard on must not believe it is there.
+fn refuse_spending(root: &Section<'_>, problems: &mut Problems) {
+    let Some(section) = table(root, "spend", schema::SPEND, problems) else {
+        return;
+    };
+    let enabled = Given::read(section.get("enabled"), problems, boolean);
+    if let Given::Is(true, span) = enabled {
+        let hint = "write enabled = false; the rest of [spend] may stay".to_owned();
+        problems.error(span, "this version has no spend guard", Some(hint));
+    }
+}
