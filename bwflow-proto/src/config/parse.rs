@@ -288,3 +288,113 @@ fn refuse_spending(root: &Section<'_>, problems: &mut Problems) {
         problems.error(span, "this version has no spend guard", Some(hint));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::config::Throttle;
+    use crate::count::Count;
+
+    #[test]
+    fn the_file_of_the_first_version_is_read_unchanged() {
+        let text = r#"# /etc/bwflow/config.toml
+
+[bandwidth]
+monthly_budget_gb = 100   # total monthly egress budget
+pre_charge_gb = 50        # burst tokens available from day 1
+billing_day = 1           # reset on the 1st of each month
+
+[network]
+interface = "eth0"        # interface to monitor and throttle
+
+[daemon]
+poll_interval_seconds = 15
+"#;
+        let (config, notes) = Config::parse(text).unwrap();
+        assert_eq!(notes, []);
+        assert_eq!(config.poll_interval, Duration::from_secs(15));
+        assert_eq!(config.alert_percents, [50, 80, 95, 100]);
+        let [link] = &config.links[..] else { panic!() };
+        assert_eq!(link.interface, "eth0");
+        assert_eq!(link.budget_bytes, 100_000_000_000);
+        assert_eq!(link.burst_bytes, 50_000_000_000);
+        assert_eq!(link.billing_day, 1);
+        assert_eq!(link.timezone.iana_name(), Some("UTC"));
+        assert_eq!(link.count, Count::Tx);
+        assert_eq!(link.throttle, Throttle::Drip);
+        assert_eq!(link.min_rate, 8_000);
+    }
+
+    #[test]
+    fn everything_that_may_be_written_is_read() {
+        let text = r#"
+[bandwidth]
+monthly_budget = "1.5 TiB"
+pre_charge_gb = 0.3
+billing_day = 31
+timezone = "Europe/Berlin"
+count = "tx"
+exclude = []
+[network]
+interface = "eth0"
+[[link]]
+interface = "wwan0"
+monthly_budget = "20 GB"
+pre_charge = "1 GB"
+billing_day = 17
+timezone = "UTC"
+count = "rx"
+rate = "40 kbit/s"
+min_rate = "8 bit/s"
+[daemon]
+poll_interval_seconds = 3600
+[throttle]
+rate = "drip"
+min_rate = "128 kbit/s"
+[accounting]
+source = "auto"
+[alerts]
+at_percent = [100, 50, 50]
+[spend]
+enabled = false
+check_interval = "1h"
+price_per_gb = 0.087
+[spend.azure]
+budget_name = "Monthly-Bandwidth-Limit"
+[[spend.tier]]
+name = "disabled"
+off = true
+[spend.jellyfin]
+url = "http://10.0.0.2:8080"
+"#;
+        let (config, notes) = Config::parse(text).unwrap();
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        assert_eq!(config.poll_interval, Duration::from_secs(3600));
+        assert_eq!(config.alert_percents, [50, 100]);
+        let [eth0, wwan0] = &config.links[..] else {
+            panic!()
+        };
+        assert_eq!(eth0.budget_bytes, 3 << 39);
+        assert_eq!(eth0.burst_bytes, 300_000_000);
+        assert_eq!(eth0.billing_day, 31);
+        assert_eq!(eth0.timezone.iana_name(), Some("Europe/Berlin"));
+        assert_eq!(eth0.min_rate, 16_000);
+        assert_eq!(wwan0.interface, "wwan0");
+        assert_eq!(wwan0.burst_bytes, 1_000_000_000);
+        assert_eq!(wwan0.billing_day, 17);
+        assert_eq!(wwan0.timezone.iana_name(), Some("UTC"));
+        assert_eq!(wwan0.count, Count::Rx);
+        assert_eq!(wwan0.throttle, Throttle::Rate(5_000));
+        assert_eq!(wwan0.min_rate, 1);
+    }
+
+    #[test]
+    fn without_a_pre_charge_half_of_the_budget_is_there_from_the_first_day() {
+        let text = "bandwidth.monthly_budget_gb = 0.3\nnetwork.interface = \"eth0\"\n";
+        let (config, _) = Config::parse(text).unwrap();
+        assert_eq!(config.links[0].budget_bytes, 300_000_000);
+        assert_eq!(config.links[0].burst_bytes, 150_000_000);
+    }
+}

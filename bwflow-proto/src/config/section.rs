@@ -93,8 +93,8 @@ fn hint_for(word: &str, found: Option<&str>, name: &str, known: &[&str]) -> Stri
         (Some(meant), _) => format!("did you mean `{meant}`?"),
         (None, Some(table)) => format!("`{word}` belongs in {table}"),
         (None, None) if as_table => {
-            let tables: Vec<String> = known.iter().map(|table| format!("[{table}]")).collect();
-            format!("the tables are {}", tables.join(", "))
+            let tables = known.join("], [").replace("[link]", "[[link]]");
+            format!("the tables are [{tables}]")
         }
         (None, None) => format!("{name} takes {}", known.join(", ")),
     }

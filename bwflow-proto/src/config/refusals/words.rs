@@ -1,0 +1,215 @@
+//! Days, zones, words and what this version cannot do.
+
+use super::refused;
+
+#[test]
+fn a_day_no_month_has() {
+    let told = refused(
+        r#"[bandwidth]
+monthly_budget_gb = 100
+billing_day = 32
+[network]
+interface = "eth0"
+"#,
+    );
+    assert_eq!(
+        told,
+        r#"error: `billing_day` is `32`, but must be from 1 to 31
+ --> c.toml:3:15
+  |
+3 | billing_day = 32
+  |               ^^
+  |
+  = hint: write billing_day = 1"#
+    );
+}
+
+#[test]
+fn a_zone_without_its_continent() {
+    let told = refused(
+        r#"[bandwidth]
+monthly_budget_gb = 100
+timezone = "Berlin"
+[network]
+interface = "eth0"
+"#,
+    );
+    assert_eq!(
+        told,
+        r#"error: unknown time zone `Berlin`
+ --> c.toml:3:12
+  |
+3 | timezone = "Berlin"
+  |            ^^^^^^^^
+  |
+  = hint: did you mean "Europe/Berlin"?"#
+    );
+}
+
+#[test]
+fn a_zone_nobody_knows() {
+    let told = refused(
+        r#"[bandwidth]
+monthly_budget_gb = 100
+timezone = "Middle-earth"
+[network]
+interface = "eth0"
+"#,
+    );
+    assert_eq!(
+        told,
+        r#"error: unknown time zone `Middle-earth`
+ --> c.toml:3:12
+  |
+3 | timezone = "Middle-earth"
+  |            ^^^^^^^^^^^^^^
+  |
+  = hint: write an IANA name like "Europe/Berlin" or "UTC""#
+    );
+}
+
+#[test]
+fn a_count_nobody_knows() {
+    let told = refused(
+        r#"[bandwidth]
+monthly_budget_gb = 100
+count = "both"
+[network]
+interface = "eth0"
+"#,
+    );
+    assert_eq!(
+        told,
+        r#"error: `count` is `both`, which is none of its words
+ --> c.toml:3:9
+  |
+3 | count = "both"
+  |         ^^^^^^
+  |
+  = hint: write "tx" (sent), "rx" (received), "sum" (both) or "max" (the larger)"#
+    );
+}
+
+#[test]
+fn exclusions() {
+    let told = refused(
+        r#"[bandwidth]
+monthly_budget_gb = 100
+exclude = ["10.0.0.0/8"]
+[network]
+interface = "eth0"
+"#,
+    );
+    assert_eq!(
+        told,
+        r#"error: `exclude` is not supported by this version
+ --> c.toml:3:11
+  |
+3 | exclude = ["10.0.0.0/8"]
+  |           ^^^^^^^^^^^^^^
+  |
+  = hint: write exclude = [] or leave it out: every byte of the link is charged"#
+    );
+}
+
+#[test]
+fn a_poll_interval_out_of_range() {
+    let told = refused(
+        r#"[bandwidth]
+monthly_budget_gb = 100
+[network]
+interface = "eth0"
+[daemon]
+poll_interval_seconds = 0
+"#,
+    );
+    assert_eq!(
+        told,
+        r#"error: `poll_interval_seconds` is `0`, but must be from 1 to 3600
+ --> c.toml:6:25
+  |
+6 | poll_interval_seconds = 0
+  |                         ^
+  |
+  = hint: write poll_interval_seconds = 15"#
+    );
+}
+
+#[test]
+fn a_source_of_a_later_version() {
+    let told = refused(
+        r#"[bandwidth]
+monthly_budget_gb = 100
+[network]
+interface = "eth0"
+[accounting]
+source = "vnstat"
+"#,
+    );
+    assert_eq!(
+        told,
+        r#"error: this version does not count with vnStat
+ --> c.toml:6:10
+  |
+6 | source = "vnstat"
+  |          ^^^^^^^^
+  |
+  = hint: write source = "auto" or "kernel""#
+    );
+}
+
+#[test]
+fn a_guard_of_a_later_version() {
+    let told = refused(
+        r#"[bandwidth]
+monthly_budget_gb = 100
+[network]
+interface = "eth0"
+[spend]
+enabled = true
+[spend.azure]
+budget_name = "x"
+"#,
+    );
+    assert_eq!(
+        told,
+        r#"error: this version has no spend guard
+ --> c.toml:6:11
+  |
+6 | enabled = true
+  |           ^^^^
+  |
+  = hint: write enabled = false; the rest of [spend] may stay"#
+    );
+}
+
+#[test]
+fn thresholds_that_are_none() {
+    let told = refused(
+        r#"[bandwidth]
+monthly_budget_gb = 100
+[network]
+interface = "eth0"
+[alerts]
+at_percent = [50, "80", 0]
+"#,
+    );
+    assert_eq!(
+        told,
+        r#"error: `at_percent` wants a whole number, not a string
+ --> c.toml:6:19
+  |
+6 | at_percent = [50, "80", 0]
+  |                   ^^^^
+  |
+  = hint: write at_percent = [50, 80, 95, 100]
+
+error: `at_percent` is `0`, but must be from 1 to 1000
+ --> c.toml:6:25
+  |
+6 | at_percent = [50, "80", 0]
+  |                         ^
+  |
+  = hint: write at_percent = [50, 80, 95, 100]"#
+    );
+}
