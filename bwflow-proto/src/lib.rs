@@ -5,6 +5,7 @@ pub mod bus;
 #[cfg(feature = "config")]
 pub mod config;
 pub mod count;
+pub mod counter;
 pub mod grant;
 pub mod ledger;
 pub mod state;

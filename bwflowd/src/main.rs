@@ -1,1 +1,5 @@
-fn main() {}
+//! The enforcer's program.
+
+fn main() -> std::process::ExitCode {
+    bwflowd::run::main()
+}

@@ -1,0 +1,210 @@
+//! What is left of a grant: pure arithmetic over readings of a link's counters.
+
+use std::time::Duration;
+
+use bwflow_proto::count::Count;
+use bwflow_proto::counter::advance;
+use bwflow_proto::grant::Grant;
+
+/// A link's counters at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// The interface index the counters belong to.
+    pub index: u32,
+    /// Bytes sent.
+    pub tx: u64,
+    /// Bytes received.
+    pub rx: u64,
+}
+
+/// A grant and what has been spent of it.
+#[derive(Clone, Debug)]
+pub struct Account {
+    grant: Grant,
+    count: Count,
+    last: Reading,
+    spent_tx: u64,
+    spent_rx: u64,
+}
+
+impl Account {
+    /// Opens an account; `None` when the grant's way of counting is unknown.
+    pub fn open(grant: Grant) -> Option<Self> {
+        let count = grant.count.parse().ok()?;
+        let last = Reading {
+            index: grant.interface_index,
+            tx: grant.tx_counter,
+            rx: grant.rx_counter,
+        };
+        Some(Self {
+            grant,
+            count,
+            last,
+            spent_tx: 0,
+            spent_rx: 0,
+        })
+    }
+
+    /// The grant as it was handed over.
+    pub fn grant(&self) -> &Grant {
+        &self.grant
+    }
+
+    /// Whether only what is sent is charged, so that holding the sending side holds the account.
+    pub fn counts_sending_only(&self) -> bool {
+        self.count == Count::Tx
+    }
+
+    /// Charges what the link has carried since the last reading. The counters of an interface
+    /// that was created anew began at zero.
+    pub fn observe(&mut self, reading: Reading) {
+        let before = if reading.index == self.last.index {
+            self.last
+        } else {
+            Reading {
+                index: reading.index,
+                tx: 0,
+                rx: 0,
+            }
+        };
+        self.spent_tx = self.spent_tx.saturating_add(advance(before.tx, reading.tx));
+        self.spent_rx = self.spent_rx.saturating_add(advance(before.rx, reading.rx));
+        self.last = reading;
+    }
+
+    /// Bytes that may still flow at `now` (`CLOCK_BOOTTIME`); negative is debt.
+    pub fn remaining(&self, now: Duration) -> i64 {
+        let granted_at = Duration::from_micros(self.grant.boottime_usec);
+        let elapsed = now.saturating_sub(granted_at).as_nanos();
+        let dripped =
+            u128::from(self.grant.drip_bytes_per_second).saturating_mul(elapsed) / 1_000_000_000;
+        let dripped = i128::try_from(dripped).unwrap_or(i128::MAX / 2);
+        let left = |available: i64, spent: u64| i128::from(available) + dripped - i128::from(spent);
+        let send = self.grant.available_bytes;
+        let receive = self.grant.available_receive_bytes;
+        let remaining = match self.count {
+            Count::Tx => left(send, self.spent_tx),
+            Count::Rx => left(send, self.spent_rx),
+            Count::Sum => left(send, self.spent_tx.saturating_add(self.spent_rx)),
+            Count::Max => left(send, self.spent_tx).min(left(receive, self.spent_rx)),
+        };
+        i64::try_from(remaining.clamp(i128::from(i64::MIN), i128::from(i64::MAX)))
+            .expect("was clamped")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn grant(count: &str) -> Grant {
+        Grant {
+            count: count.into(),
+            interface_index: 3,
+            tx_counter: 100,
+            rx_counter: 1000,
+            boottime_usec: 10_000_000,
+            available_bytes: 5000,
+            available_receive_bytes: 300,
+            drip_bytes_per_second: 7,
+            rate_bytes_per_second: 7,
+            ..Grant::default()
+        }
+    }
+
+    const AT: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn the_drip_comes_in_and_the_counter_goes_out() {
+        let mut account = Account::open(grant("tx")).unwrap();
+        assert_eq!(account.remaining(Duration::from_secs(10)), 5000);
+        account.observe(Reading {
+            index: 3,
+            tx: 600,
+            rx: 9000,
+        });
+        assert_eq!(account.remaining(AT), 5000 + 70 - 500);
+    }
+
+    #[test]
+    fn each_way_of_counting_charges_its_own_side() {
+        let reading = Reading {
+            index: 3,
+            tx: 150,
+            rx: 1020,
+        };
+        let remaining = ["tx", "rx", "sum", "max"].map(|count| {
+            let mut account = Account::open(grant(count)).unwrap();
+            account.observe(reading);
+            account.remaining(Duration::from_secs(10))
+        });
+        assert_eq!(remaining, [4950, 4980, 4930, 280]);
+    }
+
+    #[test]
+    fn a_link_created_anew_is_charged_from_zero() {
+        let mut account = Account::open(grant("tx")).unwrap();
+        account.observe(Reading {
+            index: 3,
+            tx: 200,
+            rx: 1000,
+        });
+        account.observe(Reading {
+            index: 9,
+            tx: 40,
+            rx: 0,
+        });
+        assert_eq!(account.remaining(Duration::from_secs(10)), 5000 - 100 - 40);
+    }
+
+    #[test]
+    fn a_grant_for_an_absent_link_is_charged_when_it_appears() {
+        let mut account = Account::open(Grant {
+            interface_index: 0,
+            tx_counter: 0,
+            rx_counter: 0,
+            ..grant("tx")
+        })
+        .unwrap();
+        account.observe(Reading {
+            index: 4,
+            tx: 40,
+            rx: 0,
+        });
+        assert_eq!(account.remaining(Duration::from_secs(10)), 5000 - 40);
+    }
+
+    #[test]
+    fn an_unknown_way_of_counting_is_refused() {
+        assert!(Account::open(grant("both")).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn how_often_one_looks_makes_no_difference(steps in prop::collection::vec(0u64..1 << 40, 1..20)) {
+            let mut often = Account::open(grant("tx")).unwrap();
+            let mut tx = 100;
+            for step in &steps {
+                tx += step;
+                often.observe(Reading { index: 3, tx, rx: 1000 });
+            }
+            let mut once = Account::open(grant("tx")).unwrap();
+            once.observe(Reading { index: 3, tx, rx: 1000 });
+            prop_assert_eq!(often.remaining(AT), once.remaining(AT));
+        }
+
+        #[test]
+        fn no_figures_overflow(available: i64, drip: u64, tx: u64, seconds in 0u64..1 << 40) {
+            let mut account = Account::open(Grant {
+                available_bytes: available,
+                drip_bytes_per_second: drip,
+                tx_counter: 0,
+                ..grant("tx")
+            }).unwrap();
+            account.observe(Reading { index: 3, tx, rx: u64::MAX });
+            let _ = account.remaining(Duration::from_secs(seconds));
+        }
+    }
+}

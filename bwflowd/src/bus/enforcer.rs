@@ -1,0 +1,88 @@
+//! `org.bwflow1.Enforcer`: what only the helper's user may call.
+
+use bwflow_proto::grant::Grant;
+use bwflow_proto::ledger::LedgerView;
+use tokio::sync::{mpsc, oneshot};
+use zbus::fdo::Error;
+use zbus::message::Header;
+use zbus::{Connection, interface};
+
+use super::caller::Doorkeeper;
+use crate::enforcer::Command;
+
+/// The interface object: checks who calls and passes the call on to the enforcer's task.
+#[derive(Debug)]
+pub struct Enforcer {
+    doorkeeper: Doorkeeper,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Enforcer {
+    /// Admits callers with `uid` only.
+    pub fn new(uid: u32, commands: mpsc::Sender<Command>) -> Self {
+        Self {
+            doorkeeper: Doorkeeper::new(uid),
+            commands,
+        }
+    }
+
+    async fn pass_on(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Command,
+    ) -> Result<(), Error> {
+        let (reply, answer) = oneshot::channel();
+        let stopping = |_| Error::Failed("bwflowd is stopping".to_owned());
+        self.commands
+            .send(command(reply))
+            .await
+            .map_err(|_| stopping(()))?;
+        answer
+            .await
+            .map_err(|_| stopping(()))?
+            .map_err(Error::InvalidArgs)
+    }
+}
+
+#[interface(name = "org.bwflow1.Enforcer")]
+impl Enforcer {
+    /// Replaces the grant of a link: Count (s), InterfaceIndex (u), TxCounter (t), RxCounter (t),
+    /// BoottimeUSec (t), AvailableBytes (x), AvailableReceiveBytes (x), DripBytesPerSecond (t),
+    /// RateBytesPerSecond (t), PeakBytesPerSecond (t), PollIntervalUSec (t). The link's object
+    /// appears with its first grant or ledger.
+    async fn set_grant(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        interface: String,
+        grant: Grant,
+    ) -> Result<(), Error> {
+        self.doorkeeper.admit(connection, &header).await?;
+        self.pass_on(|reply| Command::SetGrant(interface, grant, reply))
+            .await
+    }
+
+    /// Replaces the published ledger of a link; the keys are those of the Link's Ledger property.
+    async fn publish_ledger(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        interface: String,
+        ledger: LedgerView,
+    ) -> Result<(), Error> {
+        self.doorkeeper.admit(connection, &header).await?;
+        self.pass_on(|reply| Command::PublishLedger(interface, ledger, reply))
+            .await
+    }
+
+    /// Takes bwflow's limit off a link and forgets it. Unknown names are no error.
+    async fn forget(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        interface: String,
+    ) -> Result<(), Error> {
+        self.doorkeeper.admit(connection, &header).await?;
+        self.pass_on(|reply| Command::Forget(interface, reply))
+            .await
+    }
+}

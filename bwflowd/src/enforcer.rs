@@ -1,0 +1,304 @@
+//! The one task that owns every link's state: takes grants, hears the kernel, looks in time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bwflow_proto::grant::Grant;
+use bwflow_proto::ledger::LedgerView;
+use bwflow_proto::state::LinkState;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{debug, info, warn};
+
+use crate::account::Account;
+use crate::board::{Board, LinkView};
+use crate::kernel::Kernel;
+use crate::memory::Memory;
+use crate::netlink::link::Link;
+use crate::netlink::monitor::Event;
+use crate::shaper::Shaper;
+
+/// What the helper asks for, already checked for who asks.
+#[derive(Debug)]
+pub enum Command {
+    /// Put a link under a grant; answers what is wrong with it, if something is.
+    SetGrant(String, Grant, oneshot::Sender<Result<(), String>>),
+    /// Show a link's ledger; answers what is wrong with the call, if something is.
+    PublishLedger(String, LedgerView, oneshot::Sender<Result<(), String>>),
+    /// Take our limit off and forget the link.
+    Forget(String, oneshot::Sender<Result<(), String>>),
+}
+
+#[derive(Debug)]
+struct Entry {
+    shaper: Shaper,
+    ledger: Option<LedgerView>,
+    /// `CLOCK_BOOTTIME` of the next look.
+    due: Duration,
+    state: LinkState,
+    since_usec: u64,
+}
+
+/// Every link's state, and what changes it.
+pub struct Enforcer<K> {
+    kernel: K,
+    memory: Memory,
+    board: Arc<Board>,
+    links: BTreeMap<String, Entry>,
+}
+
+impl<K: Kernel> Enforcer<K> {
+    /// Starts without links.
+    pub fn new(kernel: K, memory: Memory, board: Arc<Board>) -> Self {
+        Self {
+            kernel,
+            memory,
+            board,
+            links: BTreeMap::new(),
+        }
+    }
+
+    /// Takes over a link that carries our bucket from an earlier run. It stays as it is until
+    /// the helper hands over a grant.
+    pub fn adopt(&mut self, name: &str) {
+        info!(link = name, "the limit of an earlier run stays in force");
+        self.entry(name);
+        self.look(name);
+    }
+
+    /// Carries out one command.
+    pub fn command(&mut self, command: Command) {
+        match command {
+            Command::SetGrant(name, grant, reply) => {
+                let _ = reply.send(self.set_grant(&name, grant));
+            }
+            Command::PublishLedger(name, ledger, reply) => {
+                let _ = reply.send(self.publish_ledger(&name, ledger));
+            }
+            Command::Forget(name, reply) => {
+                let _ = reply.send(self.forget(&name));
+            }
+        }
+    }
+
+    fn set_grant(&mut self, name: &str, grant: Grant) -> Result<(), String> {
+        check_name(name)?;
+        if grant.rate_bytes_per_second == 0 {
+            return Err("RateBytesPerSecond must be at least 1".to_owned());
+        }
+        let Some(account) = Account::open(grant) else {
+            return Err("Count must be tx, rx, sum or max".to_owned());
+        };
+        self.entry(name).shaper.set_account(account);
+        self.look(name);
+        Ok(())
+    }
+
+    fn publish_ledger(&mut self, name: &str, ledger: LedgerView) -> Result<(), String> {
+        check_name(name)?;
+        self.entry(name).ledger = Some(ledger);
+        self.show(name);
+        Ok(())
+    }
+
+    fn forget(&mut self, name: &str) -> Result<(), String> {
+        let Some(entry) = self.links.get_mut(name) else {
+            return Ok(());
+        };
+        entry
+            .shaper
+            .release(&mut self.kernel, &self.memory)
+            .map_err(|error| format!("the limit of {name} could not be taken off: {error}"))?;
+        self.links.remove(name);
+        self.board.remove(name);
+        info!(link = name, "forgotten");
+        Ok(())
+    }
+
+    fn entry(&mut self, name: &str) -> &mut Entry {
+        self.links.entry(name.to_owned()).or_insert_with(|| Entry {
+            shaper: Shaper::new(name),
+            ledger: None,
+            due: Duration::ZERO,
+            state: LinkState::Absent,
+            since_usec: unix_usec(),
+        })
+    }
+
+    /// Takes in what the kernel reported by itself.
+    pub fn event(&mut self, event: Event) {
+        match event {
+            Event::Link(link) => self.link_changed(&link),
+            Event::LinkGone(link) => {
+                debug!(link = link.name, index = link.index, "gone");
+                if let Some(entry) = self.links.get_mut(&link.name)
+                    && entry.shaper.index() == Some(link.index)
+                {
+                    entry.shaper.link_gone(Some(&link));
+                    self.look(&link.name);
+                }
+            }
+            Event::Root(index) => {
+                if let Some(name) = self.name_of(index) {
+                    self.touched(&name);
+                }
+            }
+            Event::Lost => {
+                for name in self.links.keys().cloned().collect::<Vec<_>>() {
+                    self.touched(&name);
+                }
+            }
+        }
+    }
+
+    fn link_changed(&mut self, link: &Link) {
+        // Renamed away: the budget belongs to the name, and nothing of ours stays behind.
+        if let Some(name) = self.name_of(link.index)
+            && name != link.name
+            && let Some(entry) = self.links.get_mut(&name)
+        {
+            warn!(
+                link = name,
+                now = link.name,
+                "renamed; the budget stays with the old name"
+            );
+            entry.shaper.link_gone(Some(link));
+            if let Err(error) =
+                entry
+                    .shaper
+                    .release_index(link.index, &mut self.kernel, &self.memory)
+            {
+                warn!(link = link.name, %error, "our limit could not be taken off");
+            }
+            self.look(&name);
+        }
+        if let Some(entry) = self.links.get_mut(&link.name) {
+            entry.shaper.link_changed(link.clone());
+            self.look(&link.name);
+        }
+    }
+
+    fn name_of(&self, index: u32) -> Option<String> {
+        let found = self
+            .links
+            .iter()
+            .find(|(_, entry)| entry.shaper.index() == Some(index));
+        found.map(|(name, _)| name.clone())
+    }
+
+    fn touched(&mut self, name: &str) {
+        if let Some(entry) = self.links.get_mut(name) {
+            entry.shaper.root_touched();
+            self.look(name);
+        }
+    }
+
+    /// How long nothing is due.
+    pub fn idle(&self) -> Duration {
+        let now = self.kernel.now();
+        let due = self.links.values().map(|entry| entry.due).min();
+        due.map_or(Duration::from_secs(3600), |due| due.saturating_sub(now))
+    }
+
+    /// Looks at every link that is due.
+    pub fn look_due(&mut self) {
+        let now = self.kernel.now();
+        let due = self.links.iter().filter(|(_, entry)| entry.due <= now);
+        for name in due.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            self.look(&name);
+        }
+    }
+
+    fn look(&mut self, name: &str) {
+        if let Some(entry) = self.links.get_mut(name) {
+            let wait = entry.shaper.look(&mut self.kernel, &mut self.memory);
+            entry.due = self.kernel.now() + wait;
+            self.show(name);
+        }
+    }
+
+    fn show(&mut self, name: &str) {
+        let Some(entry) = self.links.get_mut(name) else {
+            return;
+        };
+        let shaper = &entry.shaper;
+        let state = shaper.state();
+        if state != entry.state {
+            entry.state = state;
+            entry.since_usec = unix_usec();
+        }
+        self.board.show(
+            name,
+            LinkView {
+                index: shaper.index().unwrap_or_default(),
+                state,
+                since_usec: entry.since_usec,
+                limit: shaper.limit(),
+                blocked_by: shaper.blocked_by().to_owned(),
+                grant: shaper.grant().cloned(),
+                ledger: entry.ledger.clone(),
+            },
+        );
+    }
+
+    /// Takes every limit off.
+    pub fn release_all(&mut self) {
+        for (name, entry) in &mut self.links {
+            if let Err(error) = entry.shaper.release(&mut self.kernel, &self.memory) {
+                warn!(link = name, %error, "our limit could not be taken off");
+            }
+        }
+    }
+
+    /// Works until `stop` completes.
+    ///
+    /// # Errors
+    /// What the kernel's notification socket reports.
+    pub async fn run(
+        &mut self,
+        monitor: &mut crate::netlink::monitor::Monitor,
+        commands: &mut mpsc::Receiver<Command>,
+        stop: impl Future<Output = ()>,
+    ) -> std::io::Result<()> {
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stop => return Ok(()),
+                events = monitor.next() => {
+                    for event in events? {
+                        self.event(event);
+                    }
+                }
+                Some(command) = commands.recv() => self.command(command),
+                () = tokio::time::sleep(self.idle()) => self.look_due(),
+            }
+        }
+    }
+}
+
+/// A name an interface can have (`dev_valid_name` in `net/core/dev.c`).
+fn check_name(name: &str) -> Result<(), String> {
+    let valid = !name.is_empty()
+        && name.len() < 16
+        && name != "."
+        && name != ".."
+        && !name
+            .bytes()
+            .any(|byte| byte == b'/' || byte == b':' || byte.is_ascii_whitespace() || byte == 0);
+    if valid {
+        Ok(())
+    } else {
+        Err(
+            "not the name of a network interface: it has 1 to 15 bytes, no '/', ':' or space"
+                .to_owned(),
+        )
+    }
+}
+
+fn unix_usec() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}

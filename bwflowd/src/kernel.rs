@@ -1,0 +1,205 @@
+//! The kernel as the shaper sees it, behind a trait so that a simulator can stand in.
+
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+
+use crate::foreign::{self, Root};
+use crate::netlink::link::Link;
+use crate::netlink::qdisc::{Handle, Parent, Qdisc};
+use crate::netlink::socket::{Socket, push_attribute};
+use crate::netlink::tbf::Tbf;
+
+/// What is assumed of a link whose speed nobody tells: 100 Gbit/s, in bytes per second.
+const UNKNOWN_SPEED: u64 = 12_500_000_000;
+
+/// What the shaper asks of the kernel.
+pub trait Kernel {
+    /// `CLOCK_BOOTTIME`: goes on during suspend, is never set.
+    fn now(&self) -> Duration;
+    /// The link of this name, if there is one now.
+    ///
+    /// # Errors
+    /// What rtnetlink reports.
+    fn link(&mut self, name: &str) -> io::Result<Option<Link>>;
+    /// What is at the root of a link's queues.
+    ///
+    /// # Errors
+    /// What rtnetlink reports.
+    fn root(&mut self, index: u32) -> io::Result<Root>;
+    /// Bytes that have left our bucket; `None` when it is not there.
+    ///
+    /// # Errors
+    /// What rtnetlink reports.
+    fn passed(&mut self, index: u32) -> io::Result<Option<u64>>;
+    /// Installs our bucket, or changes it; either way it is full afterwards.
+    ///
+    /// # Errors
+    /// `ENOENT` when the kernel has no `sch_tbf`, `EPERM` without CAP_NET_ADMIN, and so on.
+    fn shape(&mut self, index: u32, tbf: &Tbf) -> io::Result<()>;
+    /// Puts a fair queue with short delay into our bucket; `false` when the kernel has none.
+    ///
+    /// # Errors
+    /// What rtnetlink reports.
+    fn queue_fairly(&mut self, index: u32, rate: u64, packet: u32) -> io::Result<bool>;
+    /// Takes our bucket off and puts `before` back, or the kernel's default.
+    ///
+    /// # Errors
+    /// What rtnetlink reports.
+    fn unshape(&mut self, index: u32, before: Option<&Qdisc>) -> io::Result<()>;
+    /// As fast as the link can go, bytes per second; an upper bound when nobody tells.
+    fn fastest(&self, name: &str) -> u64;
+}
+
+/// The kernel this program runs on.
+pub struct Linux {
+    socket: Socket,
+    fair_queue: bool,
+}
+
+impl Linux {
+    /// Connects to the kernel in the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// What `socket(2)` and `bind(2)` report.
+    pub fn connect() -> io::Result<Self> {
+        Ok(Self {
+            socket: Socket::open()?,
+            fair_queue: true,
+        })
+    }
+
+    /// The port by which notifications name this connection.
+    pub fn port(&self) -> u32 {
+        self.socket.port()
+    }
+
+    /// The names of the links that carry our bucket.
+    ///
+    /// # Errors
+    /// What rtnetlink reports.
+    pub fn shaped_names(&mut self) -> io::Result<Vec<String>> {
+        let qdiscs = self.socket.qdiscs()?;
+        let ours = |index: u32| {
+            qdiscs.iter().any(|qdisc| {
+                qdisc.index == index
+                    && qdisc.parent == Parent::Root
+                    && qdisc.handle == Handle::OURS
+                    && qdisc.kind == "tbf"
+            })
+        };
+        let links = self.socket.links()?;
+        Ok(links
+            .into_iter()
+            .filter(|link| ours(link.index))
+            .map(|link| link.name)
+            .collect())
+    }
+}
+
+impl Kernel for Linux {
+    fn now(&self) -> Duration {
+        clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Into::into)
+    }
+
+    fn link(&mut self, name: &str) -> io::Result<Option<Link>> {
+        self.socket.link(name)
+    }
+
+    fn root(&mut self, index: u32) -> io::Result<Root> {
+        let mut qdiscs = self.socket.qdiscs()?;
+        qdiscs.retain(|qdisc| qdisc.index == index);
+        let mut filtered = false;
+        if let Some(root) = qdiscs.iter().find(|qdisc| qdisc.parent == Parent::Root)
+            && root.handle.major() != 0
+        {
+            filtered = self.socket.has_filters(index, root.handle)?;
+        }
+        Ok(foreign::classify(&qdiscs, filtered))
+    }
+
+    fn passed(&mut self, index: u32) -> io::Result<Option<u64>> {
+        let root = self.socket.root_qdisc(index)?;
+        Ok(root
+            .filter(|qdisc| qdisc.handle == Handle::OURS)
+            .map(|qdisc| qdisc.bytes))
+    }
+
+    fn shape(&mut self, index: u32, tbf: &Tbf) -> io::Result<()> {
+        self.socket
+            .replace_qdisc(index, Parent::Root, Handle::OURS, "tbf", &tbf.options())
+    }
+
+    fn queue_fairly(&mut self, index: u32, rate: u64, packet: u32) -> io::Result<bool> {
+        if !self.fair_queue {
+            return Ok(false);
+        }
+        let class = Parent::Other(Handle::OURS.0 | 1);
+        let options = fq_codel_options(rate, packet);
+        match self
+            .socket
+            .replace_qdisc(index, class, Handle(0), "fq_codel", &options)
+        {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.fair_queue = false;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn unshape(&mut self, index: u32, before: Option<&Qdisc>) -> io::Result<()> {
+        match before {
+            Some(qdisc) => self.socket.replace_qdisc(
+                index,
+                Parent::Root,
+                qdisc.handle,
+                &qdisc.kind,
+                &qdisc.options,
+            ),
+            None => self.socket.delete_root(index, Handle::OURS),
+        }
+    }
+
+    fn fastest(&self, name: &str) -> u64 {
+        // A virtual link reports a speed that it does not keep to (veth: 10 Gbit/s at most by
+        // name, 17 Gbit/s and more in fact), so only hardware is believed.
+        let device = format!("/sys/class/net/{name}");
+        let physical = fs::metadata(format!("{device}/device")).is_ok();
+        let megabits = fs::read_to_string(format!("{device}/speed"))
+            .ok()
+            .and_then(|text| text.trim().parse::<u64>().ok())
+            .filter(|megabits| physical && *megabits > 0);
+        megabits.map_or(UNKNOWN_SPEED, |megabits| megabits.saturating_mul(125_000))
+    }
+}
+
+/// fq_codel's options (`linux/pkt_sched.h`): a target that a packet at this rate can keep to.
+fn fq_codel_options(rate: u64, packet: u32) -> Vec<u8> {
+    const TCA_FQ_CODEL_TARGET: u16 = 1;
+    const TCA_FQ_CODEL_INTERVAL: u16 = 3;
+    const TCA_FQ_CODEL_ECN: u16 = 4;
+    const TCA_FQ_CODEL_MEMORY_LIMIT: u16 = 9;
+    // CoDel needs a target above the time of one and a half packets (RFC 8289, section 4.3).
+    let packet_usec = u64::from(packet) * 1_500_000 / rate.max(1);
+    let target = u32::try_from(packet_usec)
+        .unwrap_or(u32::MAX)
+        .clamp(5_000, 1_000_000);
+    let mut options = Vec::with_capacity(32);
+    push_attribute(&mut options, TCA_FQ_CODEL_TARGET, &target.to_ne_bytes());
+    push_attribute(
+        &mut options,
+        TCA_FQ_CODEL_INTERVAL,
+        &(target + 95_000).to_ne_bytes(),
+    );
+    push_attribute(&mut options, TCA_FQ_CODEL_ECN, &1u32.to_ne_bytes());
+    push_attribute(
+        &mut options,
+        TCA_FQ_CODEL_MEMORY_LIMIT,
+        &(4u32 << 20).to_ne_bytes(),
+    );
+    options
+}

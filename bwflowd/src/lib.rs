@@ -1,0 +1,16 @@
+//! The enforcer: holds links to their grants with the kernel's own token bucket.
+
+pub mod account;
+pub mod args;
+pub mod board;
+pub mod bucket;
+pub mod bus;
+pub mod enforcer;
+pub mod foreign;
+pub mod kernel;
+pub mod memory;
+pub mod netlink;
+pub mod plan;
+pub mod privilege;
+pub mod run;
+pub mod shaper;

@@ -1,0 +1,357 @@
+//! What to do with a link: a pure decision over what is left, what is installed and how fast it
+//! can go.
+//!
+//! The kernel's bucket is *open* (not there), *armed* (its tokens are the last stretch of the
+//! grant) or *held* (a small bucket at the grant's rate). Armed and held differ because the
+//! kernel passes packets up to the bucket's size whole: a sender's 64 KiB segments behind an
+//! empty large bucket would block everything else for half a second at 1 Mbit/s, while a small
+//! bucket makes the kernel cut them into packets (`tbf_segment`).
+
+use std::time::Duration;
+
+use crate::bucket::Bucket;
+use crate::netlink::tbf::{Peak, Tbf};
+
+/// From this many bytes down the kernel's bucket takes over. The bucket's size travels as a `u32`.
+pub const ARM_BELOW: i64 = 4_000_000_000;
+/// Above this many bytes the bucket is taken off again.
+pub const OPEN_ABOVE: i64 = 2 * ARM_BELOW;
+/// A bucket below this is dry: the kernel waits until there are tokens for a whole segment of up
+/// to 64 KiB, so that an armed bucket under load never falls to zero.
+const DRY: i64 = 72 * 1024;
+/// What must be left to fill a bucket again after it ran dry.
+const WORTHWHILE: i64 = 128 * 1024;
+/// How far the bucket may be ahead of the ledger before it is corrected.
+const SLACK: i64 = 32 * 1024;
+/// The shortest time between two looks.
+const SOONEST: Duration = Duration::from_millis(20);
+/// How often a link is looked at while something of ours holds it.
+const WATCHFUL: Duration = Duration::from_secs(1);
+/// Room for what arrives while the bucket is being swapped under a fast sender.
+const ARMED_LIMIT: u32 = 1 << 20;
+
+/// What a grant lets a link do, and what the link is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// What accrues, bytes per second.
+    pub drip: u64,
+    /// What the link is held to when nothing is left, bytes per second.
+    pub rate: u64,
+    /// A cap while bytes are left, bytes per second; 0 is none.
+    pub peak: u64,
+    /// The longest time between two looks.
+    pub poll: Duration,
+    /// The largest packet with its link-layer header, bytes.
+    pub packet: u32,
+    /// As fast as the link can go, bytes per second.
+    pub fastest: u64,
+    /// Whether the bucket sees all that is charged.
+    pub sending_only: bool,
+}
+
+/// What of ours is on the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Nothing.
+    Open,
+    /// A bucket with the last stretch of the grant.
+    Armed(Bucket),
+    /// A small bucket at this rate, bytes per second.
+    Held(u64),
+    /// Ours, but its tokens are unknown: found at the start, or reset by the kernel.
+    Unknown,
+}
+
+/// What to do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Leave everything as it is.
+    Keep,
+    /// Take our discipline off.
+    Open,
+    /// Install a bucket that holds what is left.
+    Arm,
+    /// Install a small bucket at the grant's rate.
+    Hold,
+}
+
+impl Terms {
+    /// The rate of a held link, bytes per second.
+    pub fn held_rate(&self) -> u64 {
+        let rate = if self.peak > 0 {
+            self.rate.min(self.peak)
+        } else {
+            self.rate
+        };
+        rate.max(1)
+    }
+
+    /// The rate of an armed bucket: what accrues, and never more than the link is held to later,
+    /// so that the bucket alone keeps the promise when every process of ours is gone.
+    fn armed_rate(&self) -> u64 {
+        if self.drip == 0 {
+            self.held_rate()
+        } else {
+            self.drip.min(self.held_rate())
+        }
+    }
+
+    /// Whether a cap leaves no room for a bucket above it.
+    fn capped_flat(&self) -> bool {
+        self.peak > 0 && self.peak <= self.armed_rate()
+    }
+
+    /// The small bucket: a few milliseconds' worth, at least two packets, at most 64 KiB unless
+    /// a single packet or half a millisecond at the rate is more.
+    fn small_bucket(&self, rate: u64) -> u32 {
+        let packets = (2 * self.packet).min(60_000).max(self.packet);
+        let paced = (rate / 200).min(60_000).max(rate / 2000);
+        u32::try_from(paced).unwrap_or(u32::MAX).max(packets)
+    }
+
+    /// The discipline of a held link.
+    pub fn held(&self) -> Tbf {
+        let rate = self.held_rate();
+        let queue = u32::try_from(rate / 10).unwrap_or(u32::MAX);
+        Tbf {
+            rate,
+            burst: self.small_bucket(rate),
+            limit: queue.clamp(32 * self.packet.min(1 << 20), 16 << 20),
+            peak: None,
+        }
+    }
+
+    /// The discipline of an armed link with `remaining` bytes left. What the small bucket may
+    /// have let through meanwhile is held back.
+    pub fn armed(&self, remaining: i64) -> Tbf {
+        let small = self.small_bucket(self.held_rate());
+        let burst = u32::try_from(remaining.min(ARM_BELOW) - i64::from(small)).unwrap_or(0);
+        Tbf {
+            rate: self.armed_rate(),
+            burst: burst.max(small),
+            limit: ARMED_LIMIT,
+            peak: (self.peak > 0).then(|| Peak {
+                rate: self.peak,
+                burst: self.small_bucket(self.peak),
+            }),
+        }
+    }
+
+    /// What to do with `remaining` bytes left and `form` on the link.
+    pub fn decide(&self, remaining: i64, form: &Form) -> Step {
+        let open = self.peak == 0 && remaining > OPEN_ABOVE;
+        let fill = if remaining >= WORTHWHILE && !self.capped_flat() {
+            Step::Arm
+        } else {
+            Step::Hold
+        };
+        match form {
+            Form::Open if self.peak == 0 && remaining > ARM_BELOW => Step::Keep,
+            Form::Open => fill,
+            Form::Unknown if open => Step::Open,
+            Form::Unknown => fill,
+            Form::Armed(_) | Form::Held(_) if open => Step::Open,
+            Form::Armed(bucket) => {
+                let tokens = bucket.tokens();
+                let fillable = remaining.min(ARM_BELOW);
+                let half = i64::try_from(bucket.size() / 2).unwrap_or(i64::MAX);
+                let ahead = tokens > remaining.saturating_add(SLACK);
+                let dry = tokens < DRY;
+                let grown = fillable > tokens.saturating_add(half.max(WORTHWHILE));
+                let outdated = differs(bucket.rate(), self.armed_rate());
+                if ahead || dry || grown || outdated {
+                    fill
+                } else {
+                    Step::Keep
+                }
+            }
+            Form::Held(rate) => {
+                let two_seconds = i64::try_from(self.rate.saturating_mul(2)).unwrap_or(i64::MAX);
+                if remaining >= two_seconds.max(2 * WORTHWHILE) && fill == Step::Arm {
+                    Step::Arm
+                } else if differs(*rate, self.held_rate()) {
+                    Step::Hold
+                } else {
+                    Step::Keep
+                }
+            }
+        }
+    }
+
+    /// How long to wait before the next look, when `pace` bytes per second went since the last.
+    pub fn next_look(&self, remaining: i64, form: &Form, pace: u64) -> Duration {
+        let fastest = if self.sending_only {
+            self.fastest
+        } else {
+            self.fastest.saturating_mul(2)
+        };
+        let left = match form {
+            Form::Armed(bucket) => bucket.tokens().min(remaining),
+            _ => remaining,
+        };
+        let left = u64::try_from(left).unwrap_or(0);
+        let until = |speed: u64| {
+            Duration::from_secs_f64((left as f64 / (2.0 * speed.max(1) as f64)).min(86_400.0))
+        };
+        let wait = match form {
+            Form::Open => until(fastest),
+            // What is received flows past the bucket, so that only looking holds it back.
+            Form::Armed(_) if !self.sending_only => until(fastest),
+            // The bucket holds by itself: a look in time is only needed to fill it again.
+            Form::Armed(_) => until(fastest).max(WATCHFUL).min(until(pace)),
+            Form::Held(_) | Form::Unknown => WATCHFUL,
+        };
+        wait.clamp(SOONEST, self.poll.max(SOONEST))
+    }
+}
+
+/// More than one percent apart: changing a discipline refills it, so that smaller steps wait.
+fn differs(installed: u64, wanted: u64) -> bool {
+    installed.abs_diff(wanted).saturating_mul(100) > wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TERMS: Terms = Terms {
+        drip: 20_000,
+        rate: 20_000,
+        peak: 0,
+        poll: Duration::from_secs(15),
+        packet: 1518,
+        fastest: 125_000_000,
+        sending_only: true,
+    };
+
+    fn bucket(size: u32, spent: u64) -> Form {
+        let mut bucket = Bucket::full(TERMS.rate, size, 0, Duration::ZERO);
+        bucket.observe(spent, Duration::ZERO);
+        Form::Armed(bucket)
+    }
+
+    #[test]
+    fn nothing_is_attached_while_plenty_is_left() {
+        assert_eq!(TERMS.decide(ARM_BELOW + 1, &Form::Open), Step::Keep);
+        assert_eq!(TERMS.decide(ARM_BELOW, &Form::Open), Step::Arm);
+    }
+
+    #[test]
+    fn an_armed_link_opens_only_far_above_the_arming_level() {
+        assert_eq!(
+            TERMS.decide(OPEN_ABOVE, &bucket(4_000_000_000, 0)),
+            Step::Keep
+        );
+        assert_eq!(
+            TERMS.decide(OPEN_ABOVE + 1, &bucket(4_000_000_000, 0)),
+            Step::Open
+        );
+        assert_eq!(
+            TERMS.decide(OPEN_ABOVE + 1, &Form::Held(20_000)),
+            Step::Open
+        );
+        assert_eq!(TERMS.decide(OPEN_ABOVE + 1, &Form::Unknown), Step::Open);
+    }
+
+    #[test]
+    fn a_dry_bucket_is_filled_with_what_the_ledger_still_has() {
+        assert_eq!(
+            TERMS.decide(13_000_000, &bucket(300_000_000, 300_000_000)),
+            Step::Arm
+        );
+        assert_eq!(
+            TERMS.decide(1000, &bucket(300_000_000, 300_000_000)),
+            Step::Hold
+        );
+        assert_eq!(
+            TERMS.decide(-1000, &bucket(300_000_000, 300_000_000)),
+            Step::Hold
+        );
+    }
+
+    #[test]
+    fn a_bucket_ahead_of_the_ledger_is_corrected() {
+        assert_eq!(
+            TERMS.decide(300_000_000, &bucket(300_000_000, 0)),
+            Step::Keep
+        );
+        assert_eq!(
+            TERMS.decide(299_960_000, &bucket(300_000_000, 0)),
+            Step::Arm
+        );
+        assert_eq!(TERMS.decide(-5, &bucket(300_000_000, 0)), Step::Hold);
+    }
+
+    #[test]
+    fn quiet_time_fills_a_held_link_s_bucket() {
+        let held = Form::Held(TERMS.rate);
+        assert_eq!(TERMS.decide(2 * WORTHWHILE - 1, &held), Step::Keep);
+        assert_eq!(TERMS.decide(2 * WORTHWHILE, &held), Step::Arm);
+    }
+
+    #[test]
+    fn a_rate_is_changed_only_when_it_matters() {
+        assert_eq!(TERMS.decide(0, &Form::Held(20_100)), Step::Keep);
+        assert_eq!(TERMS.decide(0, &Form::Held(21_000)), Step::Hold);
+    }
+
+    #[test]
+    fn a_chosen_rate_above_the_drip_does_not_fill_the_armed_bucket() {
+        let terms = Terms {
+            rate: 250_000,
+            ..TERMS
+        };
+        assert_eq!(terms.armed(1_000_000).rate, 20_000);
+        assert_eq!(terms.held().rate, 250_000);
+    }
+
+    #[test]
+    fn a_cap_keeps_a_bucket_on_the_link_at_any_level() {
+        let terms = Terms {
+            peak: 1_000_000,
+            ..TERMS
+        };
+        assert_eq!(terms.decide(i64::MAX, &Form::Open), Step::Arm);
+        let tbf = terms.armed(i64::MAX);
+        assert_eq!(tbf.peak.map(|peak| peak.rate), Some(1_000_000));
+        let flat = Terms {
+            peak: 10_000,
+            ..TERMS
+        };
+        assert_eq!(flat.decide(i64::MAX, &Form::Open), Step::Hold);
+        assert_eq!(flat.held().rate, 10_000);
+    }
+
+    #[test]
+    fn a_bucket_always_takes_the_largest_packet() {
+        for packet in [1518, 9018, 65_550] {
+            for rate in [1, 20_000, 12_500_000, 5_000_000_000] {
+                let terms = Terms {
+                    packet,
+                    rate,
+                    drip: rate,
+                    ..TERMS
+                };
+                assert!(terms.held().burst >= packet);
+                assert!(terms.held().limit >= packet);
+                assert!(terms.armed(1).burst >= packet);
+            }
+        }
+    }
+
+    #[test]
+    fn an_open_link_is_looked_at_before_half_of_the_rest_can_be_gone() {
+        let next = TERMS.next_look(5_000_000_000, &Form::Open, 0);
+        assert_eq!(next, Duration::from_secs(15));
+        let next = TERMS.next_look(2_500_000_000, &Form::Open, 0);
+        assert_eq!(next, Duration::from_secs(10));
+    }
+
+    #[test]
+    fn an_idle_armed_link_costs_a_look_a_second_at_most() {
+        let next = TERMS.next_look(100_000_000, &bucket(100_000_000, 0), 10_000_000_000);
+        assert_eq!(next, SOONEST);
+        let next = TERMS.next_look(100_000_000, &bucket(100_000_000, 0), 10);
+        assert_eq!(next, WATCHFUL);
+    }
+}

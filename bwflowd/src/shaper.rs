@@ -1,0 +1,415 @@
+//! One link under one grant: reads counters, decides, and changes the kernel's bucket.
+
+use std::io;
+use std::time::Duration;
+
+use bwflow_proto::grant::Grant;
+use bwflow_proto::state::LinkState;
+use tracing::{debug, info, warn};
+
+use crate::account::{Account, Reading};
+use crate::bucket::Bucket;
+use crate::foreign::Root;
+use crate::kernel::Kernel;
+use crate::memory::Memory;
+use crate::netlink::link::Link;
+use crate::plan::{Form, Step, Terms};
+
+/// How long a link whose kernel said no is left alone.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// Our bucket was taken away this often within [`CONTEST`]: somebody else insists.
+const CONTESTED: u32 = 20;
+const CONTEST: Duration = Duration::from_secs(10);
+
+/// A link and what is done with it.
+#[derive(Debug)]
+pub struct Shaper {
+    name: String,
+    link: Option<Link>,
+    account: Option<Account>,
+    form: Form,
+    blocked_by: String,
+    fastest: u64,
+    /// Whether what is at the root must be read before anything is done.
+    inspect: bool,
+    /// When the last look was, and what was left then.
+    last: Option<(Duration, i64)>,
+    /// When counting of take-aways began, and how many there were.
+    contest: (Duration, u32),
+}
+
+impl Shaper {
+    /// A link of which nothing is known yet but its name.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            link: None,
+            account: None,
+            form: Form::Open,
+            blocked_by: String::new(),
+            fastest: 0,
+            inspect: true,
+            last: None,
+            contest: (Duration::ZERO, 0),
+        }
+    }
+
+    /// The interface's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The kernel's index of the interface, if it is there.
+    pub fn index(&self) -> Option<u32> {
+        self.link.as_ref().map(|link| link.index)
+    }
+
+    /// The grant in force.
+    pub fn grant(&self) -> Option<&Grant> {
+        self.account.as_ref().map(Account::grant)
+    }
+
+    /// Puts the link under a new grant. What was spent since its counters were read is charged
+    /// at the next look.
+    pub fn set_account(&mut self, account: Account) {
+        self.account = Some(account);
+        self.last = None;
+    }
+
+    /// What holds the link now.
+    pub fn state(&self) -> LinkState {
+        match (&self.link, &self.form) {
+            (None, _) => LinkState::Absent,
+            _ if !self.blocked_by.is_empty() => LinkState::Blocked,
+            (_, Form::Open) => LinkState::Open,
+            (_, Form::Armed(_)) => LinkState::Armed,
+            (_, Form::Held(_) | Form::Unknown) => LinkState::Throttled,
+        }
+    }
+
+    /// The rate the kernel holds the link to, bytes per second; 0 when it does not.
+    pub fn limit(&self) -> u64 {
+        match self.form {
+            Form::Held(rate) if self.state() == LinkState::Throttled => rate,
+            Form::Armed(_) => self.grant().map_or(0, |grant| grant.peak_bytes_per_second),
+            _ => 0,
+        }
+    }
+
+    /// What forbids enforcement, e.g. `htb 1:`; empty when nothing does.
+    pub fn blocked_by(&self) -> &str {
+        &self.blocked_by
+    }
+
+    /// Takes in what the kernel reported about the link of this name.
+    pub fn link_changed(&mut self, link: Link) {
+        if let Some(before) = &self.link
+            && before.index == link.index
+        {
+            // The kernel resets a link's queues when it stops or starts: the bucket is full again.
+            if before.running != link.running && self.form != Form::Open {
+                self.form = Form::Unknown;
+            }
+        } else {
+            self.form = Form::Open;
+            self.inspect = true;
+        }
+        self.charge(&link);
+        self.link = Some(link);
+    }
+
+    /// Takes in that the link is gone, with its final counters if they are known.
+    pub fn link_gone(&mut self, last: Option<&Link>) {
+        if let Some(last) = last
+            && self.index() == Some(last.index)
+        {
+            self.charge(last);
+        }
+        self.link = None;
+        self.form = Form::Open;
+        self.blocked_by.clear();
+        self.inspect = true;
+    }
+
+    /// Takes in that somebody else touched the link's root discipline.
+    pub fn root_touched(&mut self) {
+        self.inspect = true;
+    }
+
+    fn charge(&mut self, link: &Link) {
+        if let Some(account) = &mut self.account {
+            account.observe(Reading {
+                index: link.index,
+                tx: link.tx,
+                rx: link.rx,
+            });
+        }
+    }
+
+    /// Looks at the link and does what is due. Returns how long to wait before the next look.
+    pub fn look(&mut self, kernel: &mut impl Kernel, memory: &mut Memory) -> Duration {
+        match self.try_look(kernel, memory) {
+            Ok(next) => next,
+            Err(error) => {
+                let reason = format!("kernel: {error}");
+                if self.blocked_by != reason {
+                    warn!(link = self.name, %error, "{}", hint(&error));
+                    self.blocked_by = reason;
+                }
+                self.inspect = true;
+                AFTER_FAILURE
+            }
+        }
+    }
+
+    fn try_look(&mut self, kernel: &mut impl Kernel, memory: &mut Memory) -> io::Result<Duration> {
+        let poll = self.poll_interval();
+        let Some(link) = kernel.link(&self.name)? else {
+            if self.link.is_some() {
+                self.link_gone(None);
+            }
+            return Ok(poll);
+        };
+        let index = link.index;
+        self.link_changed(link);
+        let now = kernel.now();
+        if let Form::Armed(bucket) = &mut self.form
+            && !self.inspect
+        {
+            match kernel.passed(index)? {
+                Some(passed) => bucket.observe(passed, now),
+                None => self.inspect = true,
+            }
+        }
+        if self.inspect {
+            if let Some(wait) = self.inspect_root(kernel, memory, index, now)? {
+                return Ok(wait);
+            }
+            self.fastest = kernel.fastest(&self.name);
+            self.inspect = false;
+        }
+        if !self.blocked_by.is_empty() && !self.blocked_by.starts_with("kernel:") {
+            return Ok(poll);
+        }
+        let Some(account) = &self.account else {
+            return Ok(poll);
+        };
+        let remaining = account.remaining(now);
+        let pace = self.pace(remaining, now);
+        self.fastest = self.fastest.max(pace.saturating_mul(2));
+        let terms = self.terms();
+        let step = terms.decide(remaining, &self.form);
+        let remaining = match step {
+            Step::Keep => remaining,
+            _ => self.carry_out(step, &terms, kernel, memory, index)?,
+        };
+        self.blocked_by.clear();
+        self.last = Some((kernel.now(), remaining));
+        Ok(terms.next_look(remaining, &self.form, pace))
+    }
+
+    /// Finds out what is at the root. Returns a time to wait when nothing can be done now.
+    fn inspect_root(
+        &mut self,
+        kernel: &mut impl Kernel,
+        memory: &mut Memory,
+        index: u32,
+        now: Duration,
+    ) -> io::Result<Option<Duration>> {
+        let root = kernel.root(index)?;
+        if root == Root::Ours {
+            // Somebody may have changed its numbers: only what we install is known.
+            self.form = Form::Unknown;
+            self.blocked_by.clear();
+            return Ok(None);
+        }
+        if self.form != Form::Open {
+            info!(
+                link = self.name,
+                ?root,
+                "somebody took our limit off the link"
+            );
+            if self.is_contested(now) {
+                warn!(
+                    link = self.name,
+                    "another program keeps replacing our limit; waiting"
+                );
+                self.form = Form::Open;
+                self.blocked_by = "contested".to_owned();
+                return Ok(Some(AFTER_FAILURE));
+            }
+        }
+        self.form = Form::Open;
+        let blocked_by = match root {
+            Root::Fixed(name) => name,
+            Root::Restorable(qdisc) => match memory.remember(qdisc) {
+                Ok(()) => String::new(),
+                Err(error) => {
+                    warn!(link = self.name, %error, "cannot remember the link's own discipline");
+                    "runtime-directory".to_owned()
+                }
+            },
+            Root::Default | Root::Ours => {
+                memory.forget(index);
+                String::new()
+            }
+        };
+        if self.blocked_by != blocked_by && !blocked_by.is_empty() {
+            warn!(
+                link = self.name,
+                "the link carries {blocked_by}, which bwflow will not destroy; nothing is \
+                 enforced until it is removed (tc qdisc del dev {} root)",
+                self.name
+            );
+        }
+        self.blocked_by = blocked_by;
+        Ok(None)
+    }
+
+    fn is_contested(&mut self, now: Duration) -> bool {
+        let (since, times) = self.contest;
+        self.contest = if now.saturating_sub(since) > CONTEST {
+            (now, 1)
+        } else {
+            (since, times + 1)
+        };
+        self.contest.1 > CONTESTED
+    }
+
+    /// Bytes per second charged since the last look.
+    fn pace(&self, remaining: i64, now: Duration) -> u64 {
+        let Some((at, left)) = self.last else {
+            return 0;
+        };
+        let micros = now.saturating_sub(at).as_micros().max(1);
+        let drip = self.grant().map_or(0, |grant| grant.drip_bytes_per_second);
+        let spent = u128::try_from(i128::from(left) - i128::from(remaining)).unwrap_or(0);
+        u64::try_from(spent * 1_000_000 / micros)
+            .unwrap_or(u64::MAX)
+            .saturating_add(drip)
+    }
+
+    fn poll_interval(&self) -> Duration {
+        let usec = self.grant().map_or(0, |grant| grant.poll_interval_usec);
+        if usec == 0 {
+            Duration::from_secs(15)
+        } else {
+            Duration::from_micros(usec)
+        }
+    }
+
+    fn terms(&self) -> Terms {
+        let grant = self.grant().cloned().unwrap_or_default();
+        let mtu = self.link.as_ref().map_or(1500, |link| link.mtu);
+        Terms {
+            drip: grant.drip_bytes_per_second,
+            rate: grant.rate_bytes_per_second,
+            peak: grant.peak_bytes_per_second,
+            poll: self.poll_interval(),
+            // An Ethernet header with a VLAN tag.
+            packet: mtu.saturating_add(18),
+            fastest: self.fastest,
+            sending_only: self
+                .account
+                .as_ref()
+                .is_none_or(Account::counts_sending_only),
+        }
+    }
+
+    /// Changes the kernel's bucket and returns what was left when that was done.
+    fn carry_out(
+        &mut self,
+        step: Step,
+        terms: &Terms,
+        kernel: &mut impl Kernel,
+        memory: &Memory,
+        index: u32,
+    ) -> io::Result<i64> {
+        if step == Step::Open {
+            kernel.unshape(index, memory.recall(index).as_ref())?;
+            self.form = Form::Open;
+            info!(link = self.name, "limit taken off");
+            return Ok(self.remaining(kernel.now()));
+        }
+        let fresh = self.form == Form::Open;
+        let held = terms.held();
+        // Held to a trickle for a blink, so that between reading the counters and filling the
+        // bucket next to nothing gets through, however fast the link is.
+        kernel.shape(index, &held)?;
+        self.form = Form::Held(held.rate);
+        if fresh && !kernel.queue_fairly(index, held.rate, terms.packet)? {
+            debug!(
+                link = self.name,
+                "no fq_codel in this kernel; using a short queue"
+            );
+        }
+        if let Some(link) = kernel.link(&self.name)?
+            && link.index == index
+        {
+            self.charge(&link);
+        }
+        let remaining = self.remaining(kernel.now());
+        // The second opinion comes from the figures after the blink.
+        if step == Step::Arm && terms.decide(remaining, &Form::Open) == Step::Arm {
+            let armed = terms.armed(remaining);
+            let passed = kernel.passed(index)?.unwrap_or_default();
+            kernel.shape(index, &armed)?;
+            self.form = Form::Armed(Bucket::full(armed.rate, armed.burst, passed, kernel.now()));
+            info!(
+                link = self.name,
+                burst = armed.burst,
+                rate = armed.rate,
+                "armed"
+            );
+        } else {
+            info!(link = self.name, remaining, rate = held.rate, "held");
+        }
+        Ok(remaining)
+    }
+
+    fn remaining(&self, now: Duration) -> i64 {
+        self.account
+            .as_ref()
+            .map_or(0, |account| account.remaining(now))
+    }
+
+    /// Takes our limit off, if there is one.
+    ///
+    /// # Errors
+    /// What rtnetlink reports; a link that is gone is no error.
+    pub fn release(&mut self, kernel: &mut impl Kernel, memory: &Memory) -> io::Result<()> {
+        let Some(link) = kernel.link(&self.name)? else {
+            return Ok(());
+        };
+        self.release_index(link.index, kernel, memory)
+    }
+
+    /// As [`Self::release`], for a link that may have another name by now.
+    ///
+    /// # Errors
+    /// What rtnetlink reports.
+    pub fn release_index(
+        &mut self,
+        index: u32,
+        kernel: &mut impl Kernel,
+        memory: &Memory,
+    ) -> io::Result<()> {
+        if kernel.root(index)? == Root::Ours {
+            kernel.unshape(index, memory.recall(index).as_ref())?;
+            info!(link = self.name, "limit taken off");
+        }
+        self.form = Form::Open;
+        Ok(())
+    }
+}
+
+/// What to do about an error of the kernel's.
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            "the kernel has no token bucket filter; load it with: modprobe sch_tbf"
+        }
+        io::ErrorKind::PermissionDenied => "bwflowd has lost CAP_NET_ADMIN; restart it",
+        _ => "the kernel refused; trying again",
+    }
+}
