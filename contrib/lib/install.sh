@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2016,SC2154
 # What the host needs before anything of ours can run: packages, Rust, the build, users, files.
 # Sourced after say.sh; expects $repo, the checkout.
 

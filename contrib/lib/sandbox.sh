@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154
 # A place where bwflow can be tried without touching the host: own network, process and mount
 # namespaces, own /run, own bus. Everything in it dies with its first process, by the kernel's
 # hand, also after SIGKILL. Sourced after say.sh; expects $repo and $binaries.
@@ -89,7 +89,6 @@ sandbox_bus() {
 CONF
     export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$dir/socket
     dbus-daemon --config-file="$dir/bus.conf" --nofork --nopidfile >/run/sandbox/bus.log 2>&1 &
-    bus_pid=$!
     wait_for 5 "the private bus listens" test -S "$dir/socket"
 }
 

@@ -42,8 +42,3 @@ end_process() {
 need_root() {
     ((EUID == 0)) || die "needs root: sudo $0 $*"
 }
-
-# version_at_least HAVE WANT
-version_at_least() {
-    [[ $(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1) == "$2" ]]
-}

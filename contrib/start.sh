@@ -1,0 +1,267 @@
+#!/usr/bin/env bash
+# Builds, installs and starts bwflow on this host, or shows it at work in a sandbox (--demo).
+set -euo pipefail
+
+repo=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
+# shellcheck source=contrib/lib/say.sh
+source "$repo/contrib/lib/say.sh"
+# shellcheck source=contrib/lib/install.sh
+source "$repo/contrib/lib/install.sh"
+# shellcheck source=contrib/lib/supervise.sh
+source "$repo/contrib/lib/supervise.sh"
+# shellcheck source=contrib/lib/sandbox.sh
+source "$repo/contrib/lib/sandbox.sh"
+# shellcheck source=contrib/lib/demo.sh
+source "$repo/contrib/lib/demo.sh"
+
+readonly CONFIG=/etc/bwflow/config.toml
+readonly STATE=/var/lib/bwflow
+readonly UNITS=/etc/systemd/system
+
+usage() {
+    cat <<'USAGE'
+usage: contrib/start.sh [--interface IF] [--budget AMOUNT] [--burst AMOUNT]
+       contrib/start.sh --demo
+       contrib/start.sh --uninstall [--purge]
+
+Installs what is missing, builds bwflow, and runs it on this host (root or sudo).
+
+  --interface IF    the link with the budget (the one with the default route)
+  --budget AMOUNT   what the plan pays for in a month (100GB)
+  --burst AMOUNT    how much of it is there at once (50GB); the rest accrues evenly
+  --demo            show a plan being used up, in a sandbox; nothing on the host is touched
+  --uninstall       stop bwflow and remove what this script installed, except
+                    /etc/bwflow and /var/lib/bwflow; with --purge those too
+  -h, --help        this text
+
+Interface and amounts go into /etc/bwflow/config.toml, which is written only if there is none.
+Where systemd runs, bwflow is started as two services; elsewhere it runs in the foreground
+until Ctrl-C. BWFLOW_PREBUILT=DIR takes the three programs from DIR and builds nothing.
+USAGE
+}
+
+wrong() {
+    say "start.sh: $1"
+    usage >&2
+    exit 2
+}
+
+parse() {
+    interface='' budget='' burst='' mode=run purge='' inside=''
+    while (($#)); do
+        case $1 in
+            --interface | --budget | --burst)
+                [[ -n ${2:-} ]] || wrong "$1 needs a value"
+                printf -v "${1#--}" %s "$2"
+                shift
+                ;;
+            --interface=?* | --budget=?* | --burst=?*)
+                local name=${1%%=*}
+                printf -v "${name#--}" %s "${1#*=}"
+                ;;
+            --demo) mode=demo ;;
+            --demo-inside) mode=demo inside=1 ;;
+            --uninstall) mode=uninstall ;;
+            --purge) purge=1 ;;
+            -h | --help)
+                usage
+                exit 0
+                ;;
+            *) wrong "unknown argument: $1" ;;
+        esac
+        shift
+    done
+    [[ $mode == run || -z $interface$budget$burst ]] || wrong "--$mode takes no interface, budget or burst"
+    [[ -z $purge || $mode == uninstall ]] || wrong "--purge goes with --uninstall"
+}
+
+systemd_runs() { [[ -d /run/systemd/system ]]; }
+bus_answers() { dbus-send --system --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetId; }
+name_owned() {
+    dbus-send --system --print-reply=literal --dest=org.freedesktop.DBus / \
+        org.freedesktop.DBus.NameHasOwner "string:$1" | grep -q 'boolean true'
+}
+published() { bwflowctl report --json 2>/dev/null | grep -q '"interface"'; }
+report() { /usr/local/bin/bwflowctl report; }
+
+# The interface of the default route with the lowest metric; IPv4 first.
+default_interface() {
+    local family
+    for family in -4 -6; do
+        ip -o "$family" route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p'
+    done | head -n 1
+}
+
+ask() {
+    local answer
+    read -r -p "$1 [$2]: " answer
+    printf '%s' "${answer:-$2}"
+}
+
+# Writes the configuration unless there is one.
+configure() {
+    if [[ -e $CONFIG ]]; then
+        [[ -z $interface$budget$burst ]] ||
+            say "$CONFIG is there already and stays as it is: --interface, --budget and --burst were not used"
+        bwflowctl check-config "$CONFIG" >&2 || die "$CONFIG has errors; mend them and start again" 2
+        return 0
+    fi
+    [[ -n $interface ]] || interface=$(default_interface)
+    [[ -n $interface ]] ||
+        die "no default route, so there is no telling which link has the budget; name it with --interface" 2
+    ip link show dev "$interface" >/dev/null 2>&1 ||
+        die "there is no interface $interface; 'ip link' lists those there are" 2
+    if [[ -t 0 && -t 2 ]]; then
+        [[ -n $budget ]] || budget=$(ask "What the plan of $interface pays for in a month" 100GB)
+        [[ -n $burst ]] || burst=$(ask "How much of it may flow at once" 50GB)
+    fi
+    local draft
+    draft=$(mktemp)
+    cat >"$draft" <<CONF
+# What the plan pays for, and which link it is for. \`bwflowctl check-config\` checks this file;
+# \`systemctl reload bwflow-helper\` makes a change take effect.
+
+[bandwidth]
+monthly_budget = "${budget:-100GB}"
+pre_charge = "${burst:-50GB}"       # the burst: what may flow at once
+billing_day = 1
+timezone = "UTC"
+count = "tx"                # tx, rx, sum or max: what the provider bills
+
+[network]
+interface = "$interface"
+
+[daemon]
+poll_interval_seconds = 15
+CONF
+    if ! bwflowctl check-config "$draft" >&2; then
+        rm -f "$draft"
+        die "no configuration was written; give other values" 2
+    fi
+    install -D -m 0644 "$draft" "$CONFIG"
+    rm -f "$draft"
+    step "wrote $CONFIG for $interface"
+}
+
+run_with_systemd() {
+    install -D -m 0644 -t "$UNITS" "$repo"/contrib/systemd/{bwflowd,bwflow-helper}.service
+    systemctl daemon-reload
+    systemctl enable --quiet --now dbus.socket 2>/dev/null || true
+    wait_for 10 "the system bus answers" bus_answers
+    systemctl reload dbus 2>/dev/null || true
+    systemctl enable --quiet bwflowd bwflow-helper
+    step "starting bwflowd and bwflow-helper"
+    if ! systemctl restart bwflowd bwflow-helper ||
+        ! wait_for 15 "the link is published on the bus" published; then
+        journalctl --no-pager --lines 20 --unit bwflowd --unit bwflow-helper >&2 || true
+        die "bwflow did not start; see above"
+    fi
+    report
+    step "running; 'systemctl stop bwflow-helper bwflowd' lifts the limits"
+}
+
+run_in_foreground() {
+    local bus='' daemon helper stopping=''
+    if bus_answers >/dev/null 2>&1; then
+        if name_owned org.bwflow1; then
+            say "bwflow runs already; stop it first if the new build is to take its place"
+            report
+            return 0
+        fi
+        dbus-send --system --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.ReloadConfig >/dev/null
+    else
+        step "starting a system bus"
+        mkdir -p /run/dbus
+        dbus-uuidgen --ensure
+        keep dbus-daemon dbus-daemon --system --nofork --nopidfile &
+        bus=$!
+        wait_for 10 "the system bus answers" bus_answers
+    fi
+    trap 'stopping=1' INT TERM HUP
+    step "starting bwflowd and bwflow-helper in the foreground; Ctrl-C ends them"
+    install -d -m 0750 -o bwflow-helper -g bwflow-helper "$STATE"
+    keep bwflowd /usr/local/bin/bwflowd --user bwflowd --helper-user bwflow-helper &
+    daemon=$!
+    keep bwflow-helper setpriv --reuid bwflow-helper --regid bwflow-helper --clear-groups \
+        --no-new-privs --bounding-set=-all --inh-caps=-all \
+        /usr/local/bin/bwflow-helper --config "$CONFIG" --state-directory "$STATE" &
+    helper=$!
+    local code=0
+    if wait_for 15 "the link is published on the bus" published; then
+        report
+    elif [[ -z $stopping ]]; then
+        code=1 stopping=1
+    fi
+    while [[ -z $stopping ]]; do wait -n "$daemon" "$helper" || true; done
+    step "stopping bwflow-helper, then bwflowd, which lifts its limits"
+    release "$helper"
+    release "$daemon"
+    [[ -z $bus ]] || release "$bus"
+    step "stopped"
+    return "$code"
+}
+
+run() {
+    if ((EUID != 0)); then
+        # Without root only the build is possible; sudo does the rest.
+        as_root true || die "needs root: run it as root, or give this user sudo"
+        build_release
+        local arguments=()
+        [[ -z $interface ]] || arguments+=(--interface "$interface")
+        [[ -z $budget ]] || arguments+=(--budget "$budget")
+        [[ -z $burst ]] || arguments+=(--burst "$burst")
+        exec sudo BWFLOW_PREBUILT="$binaries" "${BASH_SOURCE[0]}" "${arguments[@]}"
+    fi
+    install_packages dbus-daemon=dbus dbus-send=dbus ip=iproute2 setpriv=util-linux useradd=passwd
+    build_release
+    create_users
+    install_files
+    export PATH=/usr/local/bin:$PATH
+    configure
+    if systemd_runs; then run_with_systemd; else run_in_foreground; fi
+}
+
+demo() {
+    if [[ -n $inside ]]; then
+        demo_inside
+        return
+    fi
+    install_packages dbus-daemon=dbus ip=iproute2 iperf3=iperf3 setpriv=util-linux awk=mawk
+    build_release
+    if ((EUID != 0)); then
+        # sudo passes signals on and waits, so this process has nothing left to do.
+        exec sudo BWFLOW_PREBUILT="$binaries" "${BASH_SOURCE[0]}" --demo
+    fi
+    local code=0
+    BWFLOW_PREBUILT=$binaries sandbox_run "${BASH_SOURCE[0]}" --demo-inside || code=$?
+    return "$code"
+}
+
+uninstall() {
+    need_root --uninstall
+    if systemd_runs; then
+        systemctl disable --quiet --now bwflow-helper bwflowd 2>/dev/null || true
+        rm -f "$UNITS"/{bwflowd,bwflow-helper}.service
+        systemctl daemon-reload
+    elif have dbus-send && name_owned org.bwflow1 2>/dev/null; then
+        die "bwflow is running in the foreground somewhere; end that first (Ctrl-C)"
+    fi
+    rm -f /usr/local/bin/{bwflowd,bwflow-helper,bwflowctl} /etc/dbus-1/system.d/org.bwflow1.conf
+    rm -rf /run/bwflowd
+    if [[ -n $purge ]]; then rm -rf /etc/bwflow "$STATE"; fi
+    local user
+    for user in bwflow-helper bwflowd; do
+        if getent passwd "$user" >/dev/null; then userdel "$user"; fi
+    done
+    if [[ -z $purge && -e $CONFIG ]]; then
+        step "removed; $CONFIG and the ledger in $STATE are kept (--purge removes them)"
+    else
+        step "removed"
+    fi
+}
+
+parse "$@"
+if [[ -n $inside ]]; then
+    binaries=$BWFLOW_PREBUILT
+fi
+"$mode"
