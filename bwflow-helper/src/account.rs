@@ -1,0 +1,214 @@
+//! One link's way through the looks at its counters: which bytes are charged, and to which hour.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::counter::{Anchor, Counters};
+use crate::ledger::slot::{HOUR_USEC, Slot, spread};
+use crate::meter::{Reading, Sight};
+use crate::period::Calendar;
+
+/// The state of one link's accounting between two commits.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The configured name, which alone decides what is charged.
+    interface: String,
+    calendar: Calendar,
+    anchor: Option<Anchor>,
+    /// Whether an interface of this name exists; nobody knows before the first answer.
+    presence: Presence,
+    /// Charged, but not yet in the ledger.
+    pending: Vec<Slot>,
+    /// Whether the anchor holds news that the ledger must have.
+    unsaved: bool,
+    /// When the anchor in the ledger was taken.
+    saved_usec: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    Unknown,
+    Present,
+    Absent,
+}
+
+impl Account {
+    /// An account that goes on from the anchor in the ledger, if there is one.
+    pub fn new(interface: &str, calendar: Calendar, anchor: Option<Anchor>) -> Self {
+        Self {
+            interface: interface.to_owned(),
+            calendar,
+            saved_usec: anchor.as_ref().map_or(0, |anchor| anchor.usec),
+            anchor,
+            presence: Presence::Unknown,
+            pending: Vec::new(),
+            unsaved: false,
+        }
+    }
+
+    /// The interface's name.
+    pub fn interface(&self) -> &str {
+        &self.interface
+    }
+
+    /// When its periods begin.
+    pub const fn calendar(&self) -> &Calendar {
+        &self.calendar
+    }
+
+    /// Follows another calendar from now on; what is charged stays where it is.
+    pub fn set_calendar(&mut self, calendar: Calendar) {
+        self.calendar = calendar;
+    }
+
+    /// The interface and its counters at the last look, while it exists.
+    pub fn present(&self) -> Option<&Anchor> {
+        self.anchor
+            .as_ref()
+            .filter(|_| self.presence == Presence::Present)
+    }
+
+    /// Charged bytes that the ledger does not hold yet.
+    pub fn pending(&self) -> &[Slot] {
+        &self.pending
+    }
+
+    /// What the ledger must be told, if anything.
+    pub fn unsaved(&self) -> Option<(&[Slot], &Anchor)> {
+        let anchor = self.anchor.as_ref()?;
+        // Silence needs no commit; but an hour of it does, so that the next bytes after a restart
+        // are not spread over it.
+        let stale = anchor.usec.abs_diff(self.saved_usec) >= HOUR_USEC.unsigned_abs();
+        (self.unsaved || stale || !self.pending.is_empty()).then_some((&self.pending, anchor))
+    }
+
+    /// The ledger has what [`Self::unsaved`] said.
+    pub fn saved(&mut self) {
+        self.pending.clear();
+        self.unsaved = false;
+        self.saved_usec = self.anchor.as_ref().map_or(0, |anchor| anchor.usec);
+    }
+
+    /// Takes note of what the meter saw. Returns whether anything about this link is new.
+    pub fn observe(&mut self, sight: &Sight, clock: &Clock) -> bool {
+        let before = self.presence;
+        let moved = match sight {
+            Sight::Answer(reading) if reading.interface == self.interface => {
+                self.presence = Presence::Present;
+                self.charge(reading, clock)
+            }
+            Sight::Missing(interface) if *interface == self.interface => {
+                self.presence = Presence::Absent;
+                false
+            }
+            Sight::Notice(reading) if reading.interface == self.interface => {
+                self.noticed(reading, clock)
+            }
+            // Our interface under another name: it was renamed just now.
+            Sight::Notice(reading) if self.is_ours(reading, clock) => {
+                self.presence = Presence::Absent;
+                self.charge(reading, clock)
+            }
+            Sight::Gone(reading)
+                if self.is_ours(reading, clock)
+                    || (self.presence == Presence::Unknown
+                        && reading.interface == self.interface) =>
+            {
+                self.presence = Presence::Absent;
+                self.charge(reading, clock)
+            }
+            Sight::Overrun => {
+                self.presence = Presence::Unknown;
+                false
+            }
+            _ => false,
+        };
+        moved || self.presence != before
+    }
+
+    /// Whether a reading is of the interface that has our name as far as we know.
+    fn is_ours(&self, reading: &Reading, clock: &Clock) -> bool {
+        self.present().is_some_and(|anchor| {
+            anchor.boot == clock.boot && anchor.interface_index == reading.interface_index
+        })
+    }
+
+    /// The kernel tells of the interface that has our name.
+    fn noticed(&mut self, reading: &Reading, clock: &Clock) -> bool {
+        let known = self.presence != Presence::Unknown;
+        let ours = self.is_ours(reading, clock);
+        self.presence = Presence::Present;
+        if known && !ours {
+            // This is the moment it got the name, by creation or by renaming. What it moved
+            // before was not moved under the name, and is not charged.
+            self.set_anchor(reading, clock);
+            self.unsaved = true;
+            return true;
+        }
+        self.charge(reading, clock)
+    }
+
+    /// Charges what was moved since the anchor, and moves the anchor.
+    fn charge(&mut self, reading: &Reading, clock: &Clock) -> bool {
+        let Some(anchor) = &self.anchor else {
+            // The first sight ever: what was before is not ours to charge.
+            self.set_anchor(reading, clock);
+            self.unsaved = true;
+            return true;
+        };
+        let index = reading.interface_index;
+        let bytes = anchor.bytes_until(&clock.boot, index, reading.counters);
+        let same = anchor.boot == clock.boot && anchor.interface_index == index;
+        // A reset to zero charges nothing, but the ledger's anchor must not stay above it.
+        let fell = anchor.counters != reading.counters;
+        if !bytes.is_zero() {
+            // How long it took is asked of the clock that never steps; when it was, of the wall
+            // clock as it stands now. Bytes of a new boot are younger than the boot.
+            let took = if anchor.boot == clock.boot {
+                clock.boottime_usec - anchor.boottime_usec
+            } else {
+                clock.boottime_usec
+            };
+            let from = clock.usec.saturating_sub(took.max(0));
+            for slot in spread(from, clock.usec, bytes, &self.calendar) {
+                self.add(slot);
+            }
+        }
+        let moved = !bytes.is_zero() || !same;
+        self.unsaved |= moved || fell;
+        self.set_anchor(reading, clock);
+        moved
+    }
+
+    fn add(&mut self, slot: Slot) {
+        match self
+            .pending
+            .iter_mut()
+            .find(|other| other.start_usec == slot.start_usec)
+        {
+            Some(other) => other.bytes = other.bytes.plus(slot.bytes),
+            None => self.pending.push(slot),
+        }
+    }
+
+    fn set_anchor(&mut self, reading: &Reading, clock: &Clock) {
+        self.anchor = Some(Anchor {
+            boot: Arc::clone(&clock.boot),
+            interface_index: reading.interface_index,
+            counters: reading.counters,
+            usec: clock.usec,
+            boottime_usec: clock.boottime_usec,
+        });
+    }
+}
+
+/// The part of charged bytes that falls into `[from, to)`.
+pub fn within(slots: &[Slot], from: i64, to: i64) -> Counters {
+    slots
+        .iter()
+        .filter(|slot| from <= slot.start_usec && slot.start_usec < to)
+        .fold(Counters::default(), |sum, slot| sum.plus(slot.bytes))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,333 @@
+//! The links' accounts and their ledger, together.
+
+use std::collections::HashMap;
+
+use bwflow_proto::config::{Config, Link};
+use bwflow_proto::grant::Grant;
+use bwflow_proto::ledger::LedgerView;
+
+use crate::account::{Account, within};
+use crate::clock::Clock;
+use crate::forecast::Pace;
+use crate::ledger::slot::{HOUR_USEC, next_edge};
+use crate::ledger::store::{Entry, Store, StoreError};
+use crate::ledger::{Balance, Totals};
+use crate::meter::Sight;
+use crate::period::{Calendar, Period};
+use crate::policy::Figures;
+
+/// How far back today's pace is taken from.
+const DAY_USEC: i64 = 24 * HOUR_USEC;
+
+/// Books what the meter sees, and says what follows.
+#[derive(Debug)]
+pub struct Bookkeeper {
+    config: Config,
+    store: Store,
+    /// In the order of the configuration.
+    accounts: Vec<Account>,
+}
+
+impl Bookkeeper {
+    /// Goes on from what the ledger holds.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn new(config: Config, store: Store) -> Result<Self, StoreError> {
+        let mut books = Self {
+            config: Config {
+                links: Vec::new(),
+                ..config.clone()
+            },
+            store,
+            accounts: Vec::new(),
+        };
+        books.reconfigure(config)?;
+        Ok(books)
+    }
+
+    /// The configuration in force.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Names of the links, in the order of the configuration.
+    pub fn interfaces(&self) -> Vec<String> {
+        let links = self.config.links.iter();
+        links.map(|link| link.interface.clone()).collect()
+    }
+
+    /// Follows another configuration. Charges that are not committed yet are kept with the links
+    /// that stay; commit first to keep those of the others.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read; the old configuration stays in force then.
+    pub fn reconfigure(&mut self, config: Config) -> Result<(), StoreError> {
+        let mut added = HashMap::new();
+        for link in &config.links {
+            if !self
+                .accounts
+                .iter()
+                .any(|a| a.interface() == link.interface)
+            {
+                let anchor = self.store.anchor(&link.interface)?;
+                let account = Account::new(&link.interface, Calendar::of(link), anchor);
+                added.insert(link.interface.as_str(), account);
+            }
+        }
+        let mut accounts = Vec::with_capacity(config.links.len());
+        for link in &config.links {
+            let name = link.interface.as_str();
+            let kept = self.accounts.iter().position(|a| a.interface() == name);
+            let account = kept.map(|index| self.accounts.swap_remove(index));
+            if let Some(mut account) = account.or_else(|| added.remove(name)) {
+                account.set_calendar(Calendar::of(link));
+                accounts.push(account);
+            }
+        }
+        self.accounts = accounts;
+        self.config = config;
+        Ok(())
+    }
+
+    /// Takes note of what the meter saw. Returns the names of the links with news.
+    pub fn observe(&mut self, sights: &[Sight], clock: &Clock) -> Vec<String> {
+        let mut news = Vec::new();
+        for account in &mut self.accounts {
+            let mut moved = false;
+            for sight in sights {
+                moved |= account.observe(sight, clock);
+            }
+            if moved {
+                news.push(account.interface().to_owned());
+            }
+        }
+        news
+    }
+
+    /// Writes what the ledger does not hold yet, in one transaction; nothing if there is nothing.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written. The charges are kept for the next attempt.
+    pub fn commit(&mut self) -> Result<(), StoreError> {
+        let entries: Vec<_> = self
+            .accounts
+            .iter()
+            .filter_map(|account| {
+                let (slots, anchor) = account.unsaved()?;
+                Some(Entry {
+                    interface: account.interface(),
+                    slots,
+                    anchor,
+                })
+            })
+            .collect();
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.store.commit(&entries)?;
+        for account in &mut self.accounts {
+            if account.unsaved().is_some() {
+                account.saved();
+            }
+        }
+        Ok(())
+    }
+
+    /// When the next hour or period begins for any of the links.
+    pub fn next_edge(&self, usec: i64) -> i64 {
+        let edges = self.accounts.iter().map(|a| next_edge(usec, a.calendar()));
+        edges.min().unwrap_or(i64::MAX)
+    }
+
+    /// What the daemon and everybody else should know of each link now.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn figures(
+        &self,
+        interface: &str,
+        clock: &Clock,
+    ) -> Result<Option<(Grant, LedgerView)>, StoreError> {
+        let link = self.config.links.iter().find(|l| l.interface == interface);
+        let account = self.accounts.iter().find(|a| a.interface() == interface);
+        let (Some(link), Some(account)) = (link, account) else {
+            return Ok(None);
+        };
+        let period = account.calendar().containing(clock.usec);
+        let figures = Figures {
+            link,
+            balance: self.balance(link, account, period)?,
+            pace: self.pace(link, account, clock.usec)?,
+            anchor: account.present(),
+            clock,
+        };
+        Ok(Some((
+            figures.grant(&self.config),
+            figures.view(&self.config),
+        )))
+    }
+
+    fn balance(
+        &self,
+        link: &Link,
+        account: &Account,
+        period: Period,
+    ) -> Result<Balance, StoreError> {
+        let booked = self.store.totals(&link.interface, &period)?;
+        let pending = within(account.pending(), period.start_usec, period.end_usec);
+        Ok(Balance {
+            period,
+            budget: link.budget_bytes,
+            burst: link.burst_bytes,
+            count: link.count,
+            totals: Totals {
+                traffic: booked.traffic.plus(pending),
+                ..booked
+            },
+        })
+    }
+
+    /// What was charged in the last day, or since the link was first seen.
+    fn pace(&self, link: &Link, account: &Account, now: i64) -> Result<Pace, StoreError> {
+        let first_seen = self.store.first_seen(&link.interface)?.unwrap_or(now);
+        let day_ago = now - DAY_USEC;
+        let begin = day_ago - day_ago.rem_euclid(HOUR_USEC);
+        // A clock that was set back may put the first sight into the future.
+        let begin = if begin < first_seen && first_seen < now {
+            first_seen
+        } else {
+            begin
+        };
+        let from = begin - begin.rem_euclid(HOUR_USEC);
+        let booked = self.store.traffic(&link.interface, from, now)?;
+        let moved = booked.plus(within(account.pending(), from, now));
+        Ok(Pace {
+            bytes: link.count.charge(moved.tx, moved.rx),
+            window_usec: u64::try_from(now - begin).unwrap_or(1),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::path::Path;
+
+    use bwflow_proto::config::load_str;
+
+    use super::*;
+    use crate::counter::Counters;
+    use crate::meter::Reading;
+
+    /// 2026-05-05T10:00:00Z
+    const NOW: i64 = 1_777_975_200_000_000;
+
+    fn config(text: &str) -> Config {
+        load_str("config.toml", text).unwrap().config
+    }
+
+    fn one_link() -> Config {
+        config(
+            "[bandwidth]\nmonthly_budget_gb = 100\npre_charge_gb = 50\n\
+             [network]\ninterface = \"eth0\"\n",
+        )
+    }
+
+    fn books(directory: &Path, config: Config) -> Bookkeeper {
+        Bookkeeper::new(config, Store::open(directory).unwrap()).unwrap()
+    }
+
+    fn clock(after: i64) -> Clock {
+        Clock {
+            boot: "a".into(),
+            usec: NOW + after,
+            boottime_usec: 50 * DAY_USEC + after,
+        }
+    }
+
+    fn answer(interface: &str, tx: u64) -> Sight {
+        Sight::Answer(Reading {
+            interface: interface.to_owned(),
+            interface_index: 2,
+            counters: Counters { tx, rx: 0 },
+        })
+    }
+
+    #[test]
+    fn figures_hold_across_a_restart_to_the_byte() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut before = books(directory.path(), one_link());
+        before.observe(&[answer("eth0", 1000)], &clock(0));
+        before.commit().unwrap();
+        assert_eq!(
+            before.observe(&[answer("eth0", 4000)], &clock(5)),
+            ["eth0".to_owned()]
+        );
+        before.commit().unwrap();
+        // Seen, but never committed: counted again after the restart.
+        before.observe(&[answer("eth0", 4400)], &clock(6));
+        let lost = before.figures("eth0", &clock(6)).unwrap().unwrap();
+        drop(before);
+        let mut after = books(directory.path(), one_link());
+        after.observe(&[answer("eth0", 4400)], &clock(6));
+        let found = after.figures("eth0", &clock(6)).unwrap().unwrap();
+        assert_eq!(found, lost);
+        assert_eq!((found.1.used_bytes, found.0.tx_counter), (3400, 4400));
+        assert_eq!(
+            found.1.available_bytes,
+            i64::try_from(found.1.accrued_bytes).unwrap() - 3400
+        );
+    }
+
+    #[test]
+    fn a_link_that_was_never_there_has_figures_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut books = books(directory.path(), one_link());
+        books.observe(&[Sight::Missing("eth0".to_owned())], &clock(0));
+        books.commit().unwrap();
+        let (grant, view) = books.figures("eth0", &clock(0)).unwrap().unwrap();
+        assert_eq!((grant.interface_index, view.used_bytes), (0, 0));
+        assert_eq!(view.forecast_bytes, 0);
+    }
+
+    #[test]
+    fn a_new_configuration_keeps_what_was_charged() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut books = books(directory.path(), one_link());
+        books.observe(&[answer("eth0", 1000)], &clock(0));
+        books.observe(&[answer("eth0", 1500)], &clock(1));
+        let two = config(
+            "[bandwidth]\nmonthly_budget_gb = 200\n[[link]]\ninterface = \"eth1\"\n\
+             [[link]]\ninterface = \"eth0\"\n",
+        );
+        books.reconfigure(two).unwrap();
+        assert_eq!(books.interfaces(), ["eth1", "eth0"]);
+        let (_, view) = books.figures("eth0", &clock(2)).unwrap().unwrap();
+        assert_eq!((view.used_bytes, view.budget_bytes), (500, 200_000_000_000));
+    }
+
+    #[test]
+    fn the_pace_begins_with_the_first_sight() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut books = books(directory.path(), one_link());
+        books.observe(&[answer("eth0", 0)], &clock(0));
+        books.commit().unwrap();
+        // 10 MB in ten minutes, and 26 days and 13 h 50 min to go.
+        books.observe(&[answer("eth0", 10_000_000)], &clock(HOUR_USEC / 6));
+        let (_, view) = books
+            .figures("eth0", &clock(HOUR_USEC / 6))
+            .unwrap()
+            .unwrap();
+        let minutes = 26 * 24 * 60 + 13 * 60 + 50;
+        assert_eq!(view.forecast_bytes, 10_000_000 + minutes * 1_000_000);
+    }
+
+    #[test]
+    fn the_loop_is_to_wake_at_the_next_edge_of_any_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let books = books(directory.path(), one_link());
+        assert_eq!(books.next_edge(NOW), NOW + HOUR_USEC);
+        assert_eq!(books.next_edge(NOW - 1), NOW);
+    }
+}

@@ -1,0 +1,58 @@
+//! The ledger's tables and how older ones become these.
+
+use rusqlite::Connection;
+
+/// Marks a database as ours: "bwfl" in ASCII.
+pub(super) const APPLICATION_ID: i32 = 0x6277_666c;
+
+/// The migrations in order; a ledger of schema version `n` has had the first `n` of them.
+const MIGRATIONS: [&str; 1] = ["
+CREATE TABLE links (
+    interface       TEXT PRIMARY KEY NOT NULL,
+    first_seen_usec INTEGER NOT NULL,
+    boot            TEXT NOT NULL,
+    interface_index INTEGER NOT NULL,
+    tx_counter      INTEGER NOT NULL,
+    rx_counter      INTEGER NOT NULL,
+    usec            INTEGER NOT NULL,
+    boottime_usec   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE hours (
+    interface  TEXT NOT NULL,
+    start_usec INTEGER NOT NULL,
+    tx         INTEGER NOT NULL CHECK (tx >= 0),
+    rx         INTEGER NOT NULL CHECK (rx >= 0),
+    PRIMARY KEY (interface, start_usec)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE adjustments (
+    id        INTEGER PRIMARY KEY,
+    interface TEXT NOT NULL,
+    usec      INTEGER NOT NULL,
+    kind      TEXT NOT NULL CHECK (kind IN ('topup', 'correction')),
+    bytes     INTEGER NOT NULL CHECK (kind = 'correction' OR bytes >= 0),
+    reason    TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX adjustments_by_time ON adjustments (interface, usec);
+"];
+
+/// The newest schema this version knows.
+pub(super) const VERSION: usize = MIGRATIONS.len();
+
+/// The schema version of a database.
+pub(super) fn version(db: &Connection) -> rusqlite::Result<i64> {
+    db.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Brings a database from schema `from` to [`VERSION`], each step in its own transaction.
+pub(super) fn migrate(db: &mut Connection, from: usize) -> rusqlite::Result<()> {
+    for (index, step) in MIGRATIONS.iter().enumerate().skip(from) {
+        let transaction = db.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", i64::try_from(index + 1).unwrap_or(0))?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,389 @@
+//! The ledger on disk: SQLite, one transaction per commit.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use super::slot::Slot;
+use super::{Totals, schema};
+use crate::counter::{Anchor, Counters};
+use crate::period::Period;
+
+/// The ledger's file in the state directory.
+pub const FILE: &str = "ledger.db";
+
+/// Why there is no ledger to work with.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The state directory cannot be made or written to.
+    #[error(
+        "{}: the state directory cannot be written to: {error}\n\
+         hint: create it for the user that runs bwflow-helper, or name another with \
+         --state-directory", path.display()
+    )]
+    Directory {
+        /// The state directory.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Another helper works on this state directory.
+    #[error(
+        "{}: another bwflow-helper is using this state directory\n\
+         hint: stop it first, or name another directory with --state-directory", path.display()
+    )]
+    Busy {
+        /// The state directory.
+        path: PathBuf,
+    },
+    /// The file is damaged.
+    #[error(
+        "{}: the ledger is damaged: {reason}\n\
+         hint: put back a copy, or move the file and its -wal and -shm neighbours away to begin \
+         a new ledger; what was used in this period is then forgotten", path.display()
+    )]
+    Damaged {
+        /// The ledger's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file is some other program's database.
+    #[error(
+        "{}: this database is not a bwflow ledger\n\
+         hint: move it away, or name another directory with --state-directory", path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The ledger was written by a newer version.
+    #[error(
+        "{}: the ledger was written by a newer bwflow (schema {found}, this version knows {known})\n\
+         hint: install that version or a newer one", path.display()
+    )]
+    Newer {
+        /// The ledger's file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest schema this version knows.
+        known: usize,
+    },
+    /// Reading or writing failed.
+    #[error("{}: {error}", path.display())]
+    Sqlite {
+        /// The ledger's file.
+        path: PathBuf,
+        /// What SQLite said.
+        error: rusqlite::Error,
+    },
+}
+
+/// What is committed for one link: its charges and up to where they reach.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// The interface's name.
+    pub interface: &'a str,
+    /// Bytes to add.
+    pub slots: &'a [Slot],
+    /// The counters up to which everything is then charged.
+    pub anchor: &'a Anchor,
+}
+
+/// The open ledger.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    db: Connection,
+}
+
+impl Store {
+    /// Opens the ledger in a state directory; makes both if there are none.
+    ///
+    /// # Errors
+    /// When the directory cannot be written to, or the file is damaged, foreign or too new. A
+    /// file that exists is never replaced by an empty ledger.
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        let path = directory.join(FILE);
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.len() == 0 => {
+                // SQLite would take an empty file for a new database.
+                return Err(StoreError::Damaged {
+                    path,
+                    reason: "the file is empty".to_owned(),
+                });
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create(directory, &path)?,
+            Err(error) => {
+                return Err(StoreError::Directory {
+                    path: directory.to_owned(),
+                    error,
+                });
+            }
+        }
+        let mut db = connect(&path).map_err(|error| explain(&path, error))?;
+        // Before anything is set: another program's file must stay as it is.
+        let from = identify(&path, &db)?;
+        tune(&db)
+            .and_then(|()| schema::migrate(&mut db, from))
+            .map_err(|error| explain(&path, error))?;
+        check(&path, &db)?;
+        Ok(Self { path, db })
+    }
+
+    /// The anchor of a link, or nothing if it was never seen.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn anchor(&self, interface: &str) -> Result<Option<Anchor>, StoreError> {
+        self.explained(|db| {
+            db.prepare_cached(
+                "SELECT boot, interface_index, tx_counter, rx_counter, usec, boottime_usec \
+                 FROM links WHERE interface = ?1",
+            )?
+            .query_row([interface], |row| {
+                Ok(Anchor {
+                    boot: row.get::<_, String>(0)?.into(),
+                    interface_index: row.get(1)?,
+                    counters: Counters {
+                        tx: row.get::<_, i64>(2)?.cast_unsigned(),
+                        rx: row.get::<_, i64>(3)?.cast_unsigned(),
+                    },
+                    usec: row.get(4)?,
+                    boottime_usec: row.get(5)?,
+                })
+            })
+            .optional()
+        })
+    }
+
+    /// When a link was first seen, microseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn first_seen(&self, interface: &str) -> Result<Option<i64>, StoreError> {
+        self.explained(|db| {
+            db.prepare_cached("SELECT first_seen_usec FROM links WHERE interface = ?1")?
+                .query_row([interface], |row| row.get(0))
+                .optional()
+        })
+    }
+
+    /// What was moved in the slots that begin in `[from, to)`.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn traffic(&self, interface: &str, from: i64, to: i64) -> Result<Counters, StoreError> {
+        self.explained(|db| {
+            db.prepare_cached(
+                "SELECT COALESCE(SUM(tx), 0), COALESCE(SUM(rx), 0) FROM hours \
+                 WHERE interface = ?1 AND start_usec >= ?2 AND start_usec < ?3",
+            )?
+            .query_row(params![interface, from, to], |row| {
+                Ok(Counters {
+                    tx: row.get(0)?,
+                    rx: row.get(1)?,
+                })
+            })
+        })
+    }
+
+    /// Everything booked in a period.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn totals(&self, interface: &str, period: &Period) -> Result<Totals, StoreError> {
+        let traffic = self.traffic(interface, period.start_usec, period.end_usec)?;
+        self.explained(|db| {
+            db.prepare_cached(
+                "SELECT COALESCE(SUM(bytes) FILTER (WHERE kind = 'topup'), 0), \
+                        COALESCE(SUM(bytes) FILTER (WHERE kind = 'correction'), 0) \
+                 FROM adjustments WHERE interface = ?1 AND usec >= ?2 AND usec < ?3",
+            )?
+            .query_row(
+                params![interface, period.start_usec, period.end_usec],
+                |row| {
+                    Ok(Totals {
+                        traffic,
+                        topup: row.get(0)?,
+                        correction: row.get(1)?,
+                    })
+                },
+            )
+        })
+    }
+
+    /// Books charges and anchors together: after a crash either all of it is there or nothing,
+    /// and what is not is counted again from the old anchors.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written, e.g. on a full disk. Nothing has changed then.
+    pub fn commit(&mut self, entries: &[Entry<'_>]) -> Result<(), StoreError> {
+        write(&mut self.db, entries).map_err(|error| explain(&self.path, error))
+    }
+
+    fn explained<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        read(&self.db).map_err(|error| explain(&self.path, error))
+    }
+}
+
+fn write(db: &mut Connection, entries: &[Entry<'_>]) -> rusqlite::Result<()> {
+    let transaction = db.transaction()?;
+    {
+        let mut hour = transaction.prepare_cached(
+            "INSERT INTO hours (interface, start_usec, tx, rx) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT DO UPDATE SET tx = tx + excluded.tx, rx = rx + excluded.rx",
+        )?;
+        // `first_seen_usec` is not in the update: it stays what it was.
+        let mut link = transaction.prepare_cached(
+            "INSERT INTO links (interface, first_seen_usec, boot, interface_index, tx_counter, \
+                                rx_counter, usec, boottime_usec) \
+             VALUES (?1, ?6, ?2, ?3, ?4, ?5, ?6, ?7) \
+             ON CONFLICT DO UPDATE SET boot = excluded.boot, \
+                interface_index = excluded.interface_index, tx_counter = excluded.tx_counter, \
+                rx_counter = excluded.rx_counter, usec = excluded.usec, \
+                boottime_usec = excluded.boottime_usec",
+        )?;
+        for entry in entries {
+            for slot in entry.slots {
+                hour.execute(params![
+                    entry.interface,
+                    slot.start_usec,
+                    slot.bytes.tx,
+                    slot.bytes.rx
+                ])?;
+            }
+            let anchor = entry.anchor;
+            link.execute(params![
+                entry.interface,
+                &*anchor.boot,
+                anchor.interface_index,
+                anchor.counters.tx.cast_signed(),
+                anchor.counters.rx.cast_signed(),
+                anchor.usec,
+                anchor.boottime_usec,
+            ])?;
+        }
+    }
+    transaction.commit()
+}
+
+/// Makes an empty ledger beside its place and moves it there, so that a crash on the way cannot
+/// leave a half-made one behind.
+fn create(directory: &Path, path: &Path) -> Result<(), StoreError> {
+    let unwritable = |error| StoreError::Directory {
+        path: directory.to_owned(),
+        error,
+    };
+    make_directory(directory).map_err(unwritable)?;
+    let draft = directory.join("ledger.db.new");
+    for leftover in ["ledger.db.new", "ledger.db.new-wal", "ledger.db.new-shm"] {
+        match fs::remove_file(directory.join(leftover)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritable(error)),
+            _ => {}
+        }
+    }
+    // Asked of the system first: SQLite would only say "unable to open database file".
+    File::create_new(&draft).map_err(unwritable)?;
+    let made = connect(&draft).and_then(|mut db| {
+        tune(&db)?;
+        schema::migrate(&mut db, 0)?;
+        db.close().map_err(|(_, error)| error)
+    });
+    made.map_err(|error| explain(&draft, error))?;
+    fs::rename(&draft, path)
+        .and_then(|()| File::open(directory)?.sync_all())
+        .map_err(unwritable)
+}
+
+/// Makes the state directory, for its owner and group only.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_directory(directory: &Path) -> io::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o750)
+        .create(directory)
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(Duration::from_secs(5))?;
+    Ok(db)
+}
+
+fn tune(db: &Connection) -> rusqlite::Result<()> {
+    // Every commit reaches the disk before it counts: with a write-ahead log that is one sync,
+    // and neither SIGKILL nor a power cut loses more than the interval since.
+    db.pragma_update(None, "journal_mode", "wal")?;
+    db.pragma_update(None, "synchronous", "full")?;
+    // A ledger is small, and so shall the process be.
+    db.pragma_update(None, "cache_size", -256)?;
+    db.pragma_update(None, "mmap_size", 0)?;
+    db.pragma_update(None, "wal_autocheckpoint", 100)?;
+    db.set_prepared_statement_cache_capacity(8);
+    Ok(())
+}
+
+/// The schema version of a ledger this version can work with.
+fn identify(path: &Path, db: &Connection) -> Result<usize, StoreError> {
+    let sqlite = |error| explain(path, error);
+    let id: i32 = db
+        .pragma_query_value(None, "application_id", |row| row.get(0))
+        .map_err(sqlite)?;
+    if id != schema::APPLICATION_ID {
+        return Err(StoreError::Foreign {
+            path: path.to_owned(),
+        });
+    }
+    let found = schema::version(db).map_err(sqlite)?;
+    let known = schema::VERSION;
+    usize::try_from(found)
+        .ok()
+        .filter(|from| *from <= known)
+        .ok_or_else(|| StoreError::Newer {
+            path: path.to_owned(),
+            found,
+            known,
+        })
+}
+
+fn check(path: &Path, db: &Connection) -> Result<(), StoreError> {
+    let verdict: String = db
+        .pragma_query_value(None, "quick_check", |row| row.get(0))
+        .map_err(|error| explain(path, error))?;
+    if verdict == "ok" {
+        Ok(())
+    } else {
+        Err(StoreError::Damaged {
+            path: path.to_owned(),
+            reason: verdict,
+        })
+    }
+}
+
+fn explain(path: &Path, error: rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    let path = path.to_owned();
+    match error.sqlite_error_code() {
+        Some(DatabaseCorrupt | NotADatabase) => StoreError::Damaged {
+            path,
+            reason: error.to_string(),
+        },
+        _ => StoreError::Sqlite { path, error },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,306 @@
+//! Hands the figures to `bwflowd`, whenever it is there, over whatever bus there is.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bwflow_proto::bus::{self, EnforcerProxy, LinkProxy, ManagerProxy};
+use bwflow_proto::grant::Grant;
+use bwflow_proto::ledger::LedgerView;
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use zbus::fdo::{DBusProxy, RequestNameFlags, RequestNameReply};
+use zbus::proxy::CacheProperties;
+use zbus::{Connection, connection};
+
+use crate::service::{Error, Refresh, Service};
+
+/// How long the daemon may take to answer a call.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Waiting times between attempts to reach the bus: doubled from the first to the last.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// How often to ask again for a name that somebody else has.
+const NAME_RETRY: Duration = Duration::from_secs(10);
+
+/// What the publisher is told.
+#[derive(Debug)]
+pub enum Command {
+    /// Exactly these links are looked after; the daemon is to forget all others.
+    Links(Vec<String>),
+    /// The latest figures of a link.
+    Figures(String, Box<(Grant, LedgerView)>),
+    /// Say when the daemon has everything there is.
+    Flush(Refresh),
+}
+
+/// What the daemon should know; the latest figures win.
+#[derive(Debug, Default)]
+struct Desired {
+    links: BTreeMap<String, Figures>,
+    /// Whether the daemon may look after links that are not ours any more.
+    tidy: bool,
+    waiting: Vec<Refresh>,
+}
+
+#[derive(Debug, Default)]
+struct Figures {
+    latest: Option<Box<(Grant, LedgerView)>>,
+    delivered: bool,
+}
+
+impl Desired {
+    fn apply(&mut self, command: Command) {
+        match command {
+            Command::Links(names) => {
+                let mut old = std::mem::take(&mut self.links);
+                self.links = names
+                    .into_iter()
+                    .map(|name| {
+                        let figures = old.remove(&name).unwrap_or_default();
+                        (name, figures)
+                    })
+                    .collect();
+                self.tidy = false;
+            }
+            Command::Figures(name, latest) => {
+                if let Some(figures) = self.links.get_mut(&name) {
+                    figures.latest = Some(latest);
+                    figures.delivered = false;
+                }
+            }
+            Command::Flush(answer) => self.waiting.push(answer),
+        }
+    }
+
+    /// The daemon is another one now, and knows nothing.
+    fn start_over(&mut self) {
+        self.tidy = false;
+        for figures in self.links.values_mut() {
+            figures.delivered = false;
+        }
+    }
+
+    fn answer(&mut self, result: &Result<(), Error>) {
+        for waiting in self.waiting.drain(..) {
+            // Who asked may be gone.
+            let _ = waiting.send(result.clone());
+        }
+    }
+}
+
+/// Publishes until the commands end. `address` is a D-Bus address, or nothing for the system bus.
+pub async fn run(
+    address: Option<String>,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+    requests: mpsc::Sender<Refresh>,
+) {
+    let mut desired = Desired::default();
+    let mut wait = BACKOFF.0;
+    let mut said = String::new();
+    loop {
+        let reason = match connect(address.as_deref(), &requests).await {
+            Ok(connection) => {
+                wait = BACKOFF.0;
+                match serve(&connection, &mut desired, &mut commands).await {
+                    Ok(()) => return,
+                    Err(error) => error.to_string(),
+                }
+            }
+            Err(error) => error.to_string(),
+        };
+        if reason != said {
+            tracing::warn!("no bus to publish on ({reason}); counting goes on");
+            said = reason;
+        }
+        let until = Instant::now() + wait;
+        wait = (wait * 2).min(BACKOFF.1);
+        loop {
+            desired.answer(&Err(Error::DaemonAbsent("the bus is gone".to_owned())));
+            match tokio::time::timeout_at(until, commands.recv()).await {
+                Ok(Some(command)) => desired.apply(command),
+                Ok(None) => return,
+                Err(_) => break,
+            }
+        }
+    }
+}
+
+async fn connect(
+    address: Option<&str>,
+    requests: &mpsc::Sender<Refresh>,
+) -> zbus::Result<Connection> {
+    let builder = match address {
+        Some(address) => connection::Builder::address(address),
+        None => connection::Builder::system(),
+    };
+    let build = builder
+        .method_timeout(PATIENCE)
+        .serve_at(bus::HELPER_PATH, Service::new(requests.clone()))
+        .build();
+    // A bus that accepts and says nothing would otherwise hold us here for ever.
+    tokio::time::timeout(2 * PATIENCE, build)
+        .await
+        .unwrap_or_else(|_| Err(zbus::Error::Failure("the bus does not answer".to_owned())))
+}
+
+/// Publishes on one connection; an error when that is gone, success when the commands end.
+async fn serve(
+    connection: &Connection,
+    desired: &mut Desired,
+    commands: &mut mpsc::UnboundedReceiver<Command>,
+) -> zbus::Result<()> {
+    let driver = DBusProxy::new(connection).await?;
+    let mut owners = driver
+        .receive_name_owner_changed_with_args(&[(0, bus::NAME)])
+        .await?;
+    let mut present = driver.name_has_owner(bus::NAME.try_into()?).await?;
+    let mut name = Name::default();
+    name.request(connection).await?;
+    desired.start_over();
+    tracing::info!(
+        "on the bus; bwflowd is {}",
+        if present { "there" } else { "not there yet" }
+    );
+    let mut said = String::new();
+    loop {
+        if present {
+            let outcome = deliver(connection, desired).await;
+            match &outcome {
+                Ok(()) => said.clear(),
+                Err(error) => {
+                    let reason = error.to_string();
+                    if reason != said {
+                        tracing::warn!("bwflowd did not take the figures: {reason}");
+                        said = reason;
+                    }
+                }
+            }
+            desired.answer(&outcome.map_err(|error| Error::Failed(error.to_string())));
+        } else {
+            let absent = Error::DaemonAbsent("bwflowd is not on the bus".to_owned());
+            desired.answer(&Err(absent));
+        }
+        tokio::select! {
+            command = commands.recv() => {
+                let Some(command) = command else {
+                    return Ok(());
+                };
+                desired.apply(command);
+                // Of several that wait, only the latest figures are worth a call.
+                while let Ok(command) = commands.try_recv() {
+                    desired.apply(command);
+                }
+            }
+            owner = owners.next() => {
+                present = is_owned(owner)?;
+                tracing::info!("bwflowd {}", if present { "is there" } else { "is gone" });
+                desired.start_over();
+            }
+            () = name.retry_time() => name.request(connection).await?,
+            () = connection.closed() => return Err(gone()),
+        }
+    }
+}
+
+fn gone() -> zbus::Error {
+    zbus::Error::Failure("the connection was closed".to_owned())
+}
+
+fn is_owned(signal: Option<zbus::fdo::NameOwnerChanged>) -> zbus::Result<bool> {
+    let signal = signal.ok_or_else(gone)?;
+    Ok(signal.args()?.new_owner().is_some())
+}
+
+/// Brings the daemon up to date: a link's grant first, then its ledger.
+async fn deliver(connection: &Connection, desired: &mut Desired) -> zbus::Result<()> {
+    let enforcer = EnforcerProxy::builder(connection)
+        .cache_properties(CacheProperties::No)
+        .build()
+        .await?;
+    for (name, figures) in &mut desired.links {
+        if let (false, Some(latest)) = (figures.delivered, &figures.latest) {
+            let (grant, ledger) = &**latest;
+            enforcer.set_grant(name, grant.clone()).await?;
+            enforcer.publish_ledger(name, ledger.clone()).await?;
+            figures.delivered = true;
+        }
+    }
+    if !desired.tidy {
+        forget_others(connection, &enforcer, desired).await?;
+        desired.tidy = true;
+    }
+    Ok(())
+}
+
+/// Lets the daemon forget links that are not in the configuration, also those that were dropped
+/// from it while we did not run.
+async fn forget_others(
+    connection: &Connection,
+    enforcer: &EnforcerProxy<'_>,
+    desired: &Desired,
+) -> zbus::Result<()> {
+    let manager = ManagerProxy::builder(connection)
+        .cache_properties(CacheProperties::No)
+        .build()
+        .await?;
+    for path in manager.links().await? {
+        if desired
+            .links
+            .keys()
+            .any(|name| bus::link_path(name) == path)
+        {
+            continue;
+        }
+        let link = LinkProxy::builder(connection)
+            .path(path)
+            .cache_properties(CacheProperties::No)
+            .build()
+            .await?;
+        let name = link.interface().await?;
+        tracing::info!("{name}: no longer in the configuration, its limit is taken off");
+        enforcer.forget(&name).await?;
+    }
+    Ok(())
+}
+
+/// Our own name on the bus.
+#[derive(Default)]
+struct Name {
+    retry_at: Option<Instant>,
+    said: bool,
+}
+
+impl Name {
+    async fn request(&mut self, connection: &Connection) -> zbus::Result<()> {
+        let flags = RequestNameFlags::DO_NOT_QUEUE;
+        let reply = connection
+            .request_name_with_flags(bus::HELPER_NAME, flags)
+            .await;
+        let refusal = match reply {
+            Ok(RequestNameReply::PrimaryOwner | RequestNameReply::AlreadyOwner) => {
+                self.retry_at = None;
+                return Ok(());
+            }
+            Ok(_) | Err(zbus::Error::NameTaken) => "somebody else has it".to_owned(),
+            // The bus has answered: its policy refuses us, which an administrator can mend.
+            Err(error @ (zbus::Error::MethodError(..) | zbus::Error::FDO(_))) => error.to_string(),
+            Err(error) => return Err(error),
+        };
+        if !self.said {
+            tracing::warn!(
+                "the name {} is not to be had: {refusal}; trying on",
+                bus::HELPER_NAME
+            );
+            self.said = true;
+        }
+        self.retry_at = Some(Instant::now() + NAME_RETRY);
+        Ok(())
+    }
+
+    async fn retry_time(&self) {
+        match self.retry_at {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+    }
+}

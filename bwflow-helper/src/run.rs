@@ -1,0 +1,327 @@
+//! The loop: looks at the counters when it is time, books, publishes.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::args::Args;
+use crate::bookkeeper::Bookkeeper;
+use crate::clock::{Clock, boot_id};
+use crate::configuration;
+use crate::ledger::lock::Lock;
+use crate::ledger::store::{Store, StoreError, make_directory};
+use crate::meter::{Meter, Sight};
+use crate::publisher::{self, Command};
+use crate::service::{Error, Refresh};
+
+/// Figures are published at least this often, so that readers see time pass.
+const PUBLISH_INTERVAL: Duration = Duration::from_secs(60);
+/// Requests for fresh figures that come sooner get the last ones.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+/// How long to wait for the daemon to take the last figures when ending.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Why the helper ended, in words for the user.
+#[derive(Debug)]
+pub enum Failure {
+    /// The configuration is wrong.
+    Configuration(String),
+    /// Something else.
+    Other(String),
+}
+
+impl Failure {
+    /// 2 for a wrong configuration, else 1.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Configuration(_) => ExitCode::from(2),
+            Self::Other(_) => ExitCode::from(1),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(text) | Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Other(error.to_string())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Other(format!("bwflow-helper: {error}"))
+    }
+}
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When the configuration is wrong or the ledger cannot be used.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let config = configuration::load(&args.config).map_err(Failure::Configuration)?;
+    let directory = args.state_directory();
+    make_directory(&directory).map_err(|error| StoreError::Directory {
+        path: directory.clone(),
+        error,
+    })?;
+    let _lock = Lock::take(&directory)?;
+    let books = Bookkeeper::new(config, Store::open(&directory)?)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(work(args, books))
+}
+
+async fn work(args: &Args, books: Bookkeeper) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let (publisher, commands) = mpsc::unbounded_channel();
+    let (requests, mut refreshes) = mpsc::channel(16);
+    let mut helper = Helper {
+        config_path: args.config.clone(),
+        boot: boot_id()?,
+        meter: Meter::open()?,
+        books,
+        publisher,
+        published: HashMap::new(),
+        looked: None,
+    };
+    helper.say_links();
+    tokio::spawn(publisher::run(args.address.clone(), commands, requests));
+    helper.look(true).await;
+    loop {
+        let pause = helper.pause()?;
+        tokio::select! {
+            order = signals.next() => match order {
+                Order::End => return helper.end().await,
+                Order::Reload => { helper.reload().await; }
+            },
+            sights = helper.meter.notices() => { helper.noticed(sights).await; }
+            refresh = refreshes.recv() => {
+                if let Some(refresh) = refresh {
+                    helper.refresh(refresh).await;
+                }
+            }
+            () = tokio::time::sleep(pause) => { helper.look(false).await; }
+        }
+    }
+}
+
+/// What a signal asks for.
+enum Order {
+    End,
+    Reload,
+}
+
+struct Signals {
+    reload: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            reload: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Order {
+        tokio::select! {
+            _ = self.terminate.recv() => Order::End,
+            _ = self.interrupt.recv() => Order::End,
+            _ = self.reload.recv() => Order::Reload,
+        }
+    }
+}
+
+struct Helper {
+    config_path: PathBuf,
+    boot: Arc<str>,
+    meter: Meter,
+    books: Bookkeeper,
+    publisher: mpsc::UnboundedSender<Command>,
+    /// When the figures of a link were last published, and of which period they were.
+    published: HashMap<String, (Instant, u64)>,
+    looked: Option<Instant>,
+}
+
+impl Helper {
+    /// How long to sleep: to the next look, but never past the edge of an hour or a period.
+    fn pause(&self) -> io::Result<Duration> {
+        let now = Clock::read(&self.boot)?.usec;
+        let edge = u64::try_from(self.books.next_edge(now).saturating_sub(now)).unwrap_or(0);
+        let interval = self.books.config().poll_interval.min(PUBLISH_INTERVAL);
+        let due = self.looked.map_or(Duration::ZERO, |looked| {
+            (looked + interval).saturating_duration_since(Instant::now())
+        });
+        Ok(due.min(Duration::from_micros(edge)))
+    }
+
+    /// Reads all counters and books them; publishes what is new, or everything if `all`. Returns
+    /// what went wrong; that has been logged, and the next look makes good for it.
+    async fn look(&mut self, all: bool) -> Option<String> {
+        self.looked = Some(Instant::now());
+        let interfaces = self.books.interfaces();
+        // Before the question: what flows until the answer is then counted, not forgiven.
+        let clock = match Clock::read(&self.boot) {
+            Ok(clock) => clock,
+            Err(error) => return Some(complain(&error)),
+        };
+        match self.meter.look(&interfaces).await {
+            Ok(sights) => self.book(&sights, &clock, all),
+            Err(error) => {
+                self.reopen(&clock);
+                Some(complain(&format!("the counters cannot be read: {error}")))
+            }
+        }
+    }
+
+    /// The kernel told something by itself.
+    async fn noticed(&mut self, sights: io::Result<Vec<Sight>>) -> Option<String> {
+        let clock = match Clock::read(&self.boot) {
+            Ok(clock) => clock,
+            Err(error) => return Some(complain(&error)),
+        };
+        match sights {
+            Ok(sights) => {
+                let trouble = self.book(&sights, &clock, false);
+                if sights.contains(&Sight::Overrun) {
+                    return self.look(false).await;
+                }
+                trouble
+            }
+            Err(error) => {
+                self.reopen(&clock);
+                // The next socket may fail at once, too.
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Some(complain(&format!(
+                    "the counters cannot be watched: {error}"
+                )))
+            }
+        }
+    }
+
+    /// A socket that failed may have lost messages, and may fail for ever.
+    fn reopen(&mut self, clock: &Clock) {
+        self.books.observe(&[Sight::Overrun], clock);
+        match Meter::open() {
+            Ok(meter) => self.meter = meter,
+            Err(error) => {
+                complain(&error);
+            }
+        }
+    }
+
+    fn book(&mut self, sights: &[Sight], clock: &Clock, all: bool) -> Option<String> {
+        let news = self.books.observe(sights, clock);
+        let trouble = self.books.commit().err().map(|error| complain(&error));
+        for interface in self.books.interfaces() {
+            if let Err(error) = self.publish(&interface, clock, all || news.contains(&interface)) {
+                return Some(complain(&error));
+            }
+        }
+        trouble
+    }
+
+    fn publish(&mut self, interface: &str, clock: &Clock, due: bool) -> Result<(), StoreError> {
+        let now = Instant::now();
+        let due = due
+            || self
+                .published
+                .get(interface)
+                .is_none_or(|(at, period_end)| {
+                    // A look that comes a moment early must not make the readers wait for the next.
+                    now + REFRESH_INTERVAL >= *at + PUBLISH_INTERVAL
+                        || i64::try_from(*period_end).is_ok_and(|end| end <= clock.usec)
+                });
+        if !due {
+            return Ok(());
+        }
+        if let Some(figures) = self.books.figures(interface, clock)? {
+            let end = figures.1.period_end_usec;
+            self.published.insert(interface.to_owned(), (now, end));
+            let command = Command::Figures(interface.to_owned(), Box::new(figures));
+            self.send(command);
+        }
+        Ok(())
+    }
+
+    fn say_links(&self) {
+        self.send(Command::Links(self.books.interfaces()));
+    }
+
+    fn send(&self, command: Command) {
+        // The publisher lives as long as this sender.
+        let _ = self.publisher.send(command);
+    }
+
+    async fn refresh(&mut self, answer: Refresh) -> Option<String> {
+        let recent = self
+            .looked
+            .is_some_and(|looked| looked.elapsed() < REFRESH_INTERVAL);
+        let trouble = if recent { None } else { self.look(true).await };
+        match &trouble {
+            Some(text) => {
+                let _ = answer.send(Err(Error::Failed(text.clone())));
+            }
+            None => self.send(Command::Flush(answer)),
+        }
+        trouble
+    }
+
+    /// Follows a changed configuration, if there is nothing wrong with it.
+    async fn reload(&mut self) -> Option<String> {
+        let config = match configuration::load(&self.config_path) {
+            Ok(config) => config,
+            Err(problems) => {
+                tracing::error!(
+                    "the configuration in force stays: the new one is wrong\n{problems}"
+                );
+                return None;
+            }
+        };
+        // What was moved until now is booked under the old rules.
+        self.look(false).await;
+        if let Err(error) = self.books.reconfigure(config) {
+            return Some(complain(&error));
+        }
+        tracing::info!("the configuration was read again");
+        self.published.clear();
+        self.say_links();
+        self.look(true).await
+    }
+
+    /// The last reading. The grants stay with the daemon.
+    async fn end(&mut self) -> Result<(), Failure> {
+        let trouble = self.look(true).await;
+        let (answer, answered) = oneshot::channel();
+        self.send(Command::Flush(answer));
+        // Whether anybody takes the last figures or not, they are in the ledger.
+        let _ = tokio::time::timeout(FAREWELL, answered).await;
+        trouble.map_or(Ok(()), |text| Err(Failure::Other(text)))
+    }
+}
+
+/// Logs what went wrong and hands the text on.
+fn complain(trouble: &dyn fmt::Display) -> String {
+    let text = trouble.to_string();
+    tracing::error!("{text}");
+    text
+}
