@@ -22,9 +22,9 @@ per_second() {
 
 grouped() { sed -E ':a; s/^([-+]?[0-9]+)([0-9]{3})/\1 \2/; ta' <<<"$1"; }
 
-# demo_source SECONDS: TCP at full speed from the link to its peer.
+# demo_source SECONDS: becomes TCP at full speed from the link to its peer.
 demo_source() {
-    iperf3 --client "$SANDBOX_PEER" --time "$1" --omit 0 >/run/sandbox/iperf3.log 2>&1
+    exec iperf3 --client "$SANDBOX_PEER" --time "$1" --omit 0 >/run/sandbox/iperf3.log 2>&1
 }
 
 # A period that began within the last hour, wherever the clock stands, so that little has dripped
@@ -155,7 +155,7 @@ demo_inside() {
     step "measuring how fast the link goes"
     base=$(peer_received)
     start=$(now_us)
-    demo_source 1 || die "the traffic source failed: $(tail -n 3 /run/sandbox/iperf3.log)"
+    (demo_source 1) || die "the traffic source failed: $(tail -n 3 /run/sandbox/iperf3.log)"
     speed=$((($(peer_received) - base) * 1000000 / ($(now_us) - start)))
     wait_for 5 "iperf3 is ready again" ip netns exec peer bash -c '! ss -Htn | grep -q :5201'
 
@@ -178,7 +178,7 @@ demo_inside() {
     # The clock first: what arrives between the two readings counts against the link.
     now=$(now_us)
     received=$(($(peer_received) - base))
-    kill -KILL "$source_pid" 2>/dev/null || true
+    end_process "$source_pid" 5
     paid=$((burst + DEMO_DRIP * (now - period_start * 1000000) / 1000000))
     demo_summary "$received" "$paid" || code=$?
     ((code == 0)) || sandbox_logs

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Installs what the tests need and runs every test there is. Exits with 1 if one fails or is skipped.
+set -euo pipefail
+
+repo=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
+# shellcheck source=contrib/lib/say.sh
+source "$repo/contrib/lib/say.sh"
+# shellcheck source=contrib/lib/install.sh
+source "$repo/contrib/lib/install.sh"
+
+# Long enough for eight looks at the default poll interval; the CPU time is scaled.
+readonly FOOTPRINT_SECONDS=120
+
+if (($#)); then
+    say "usage: contrib/test.sh    (root; no arguments)"
+    [[ $1 == -h || $1 == --help ]] && exit 0
+    exit 2
+fi
+need_root ""
+cd "$repo"
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+failed=()
+
+# stage NAME COMMAND...: runs a command, keeps what it prints, notes its failure and goes on.
+stage() {
+    local name=$1 begun=$SECONDS code=0
+    shift
+    step "$name"
+    "$@" 2>&1 | tee "$logs/$name" || code=$?
+    step "$name: $( ((code)) && echo FAILED || echo passed) after $((SECONDS - begun)) s"
+    ((code == 0)) || failed+=("$name")
+}
+
+shell_scripts() {
+    shellcheck contrib/*.sh contrib/lib/*.sh tests/machine/{run,all} tests/machine/scenarios/*.sh .ci/run
+}
+
+rust_tests() {
+    local code=0
+    if "$cargo" nextest --version >/dev/null 2>&1; then
+        "$cargo" nextest run --workspace --locked --no-fail-fast --success-output immediate || code=1
+    else
+        # One test at a time: those that measure traffic would measure each other.
+        "$cargo" test --workspace --locked --no-fail-fast --lib --bins --tests -- --test-threads 1 --show-output ||
+            code=1
+    fi
+    "$cargo" test --workspace --locked --doc || code=1
+    return "$code"
+}
+
+# A test that did not run has shown nothing.
+nothing_skipped() {
+    ! grep -E '(^|[^0-9])[1-9][0-9]* (skipped|ignored)|^ *(SKIP|skipped:)' "$logs"/*
+}
+
+install_packages cc=gcc ld=binutils dbus-daemon=dbus dbus-send=dbus ip=iproute2 ping=iputils-ping \
+    iperf3=iperf3 shellcheck=shellcheck setpriv=util-linux ps=procps awk=mawk
+[[ -e /usr/include/stdlib.h ]] || apt-get install -y -qq --no-install-recommends libc6-dev >&2
+ensure_rust
+PATH=$(dirname "$cargo"):$PATH
+for component in fmt clippy; do
+    "$cargo" "$component" --version >/dev/null 2>&1 || rustup component add "${component/fmt/rustfmt}" >&2
+done
+
+stage shellcheck shell_scripts
+stage format "$cargo" fmt --all --check
+stage clippy "$cargo" clippy --workspace --all-targets --locked --quiet -- -D warnings
+stage build "$cargo" build --workspace --locked --quiet
+stage release "$cargo" build --release --workspace --locked --quiet
+stage tests rust_tests
+BWFLOW_PREBUILT=$(target_directory)/release
+export BWFLOW_PREBUILT
+stage machine tests/machine/all
+stage footprint contrib/footprint.sh --seconds "$FOOTPRINT_SECONDS"
+stage demo contrib/start.sh --demo
+stage skips nothing_skipped
+
+echo
+echo "numbers"
+for name in tests machine; do sed -n 's/^ *MEASURED */  /p' "$logs/$name"; done
+sed 's/^/  /' "$logs/footprint"
+sed -n '/^states/,$s/^/  /p' "$logs/demo"
+echo
+grep -hE '^ *Summary |^test result:|^machine scenarios:' "$logs/tests" "$logs/machine" || true
+if ((${#failed[@]})); then
+    echo "contrib/test.sh: FAILED: ${failed[*]} (after $((SECONDS / 60)) min)"
+    exit 1
+fi
+echo "contrib/test.sh: everything passed after $((SECONDS / 60)) min"
