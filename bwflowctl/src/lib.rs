@@ -1,0 +1,67 @@
+//! The command line of bwflow: shows what the daemon knows and checks configurations.
+//!
+//! Data goes to stdout, talk to stderr. What is shown is computed from values by the renderers
+//! below each subcommand; the bus, files and the terminal are touched only by [`bus`], [`watch`],
+//! [`output`] and the subcommands' own files.
+
+mod args;
+mod bus;
+mod check_config;
+mod failure;
+mod grid;
+mod output;
+mod report;
+mod snapshot;
+mod status;
+mod time;
+mod watch;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Args, Command};
+use failure::Failure;
+use output::Output;
+
+/// Runs a command line, its first word being the program's name.
+///
+/// Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 the service is not running;
+/// 4 not authorised.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = match Args::try_parse_from(words) {
+        Ok(args) => args,
+        Err(error) => {
+            // Help for a closed pipe is nobody's loss.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let mut output = Output::new(args.no_color);
+    match dispatch(&args, &mut output) {
+        // Whoever closed the pipe has seen enough.
+        Ok(()) | Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.talk(&format!("bwflowctl: {failure}"));
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn dispatch(args: &Args, output: &mut Output) -> Result<(), Failure> {
+    let address = args.address.as_deref();
+    match &args.command {
+        Command::CheckConfig(check) => check_config::run(check, output),
+        Command::Report(report) => on_bus(report::run(report, address, output)),
+        Command::Status(status) => on_bus(status::run(status, address, output)),
+    }
+}
+
+fn on_bus(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(format!("cannot start: {error}")))?;
+    runtime.block_on(work)
+}

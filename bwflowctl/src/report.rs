@@ -1,0 +1,121 @@
+//! `bwflowctl report`: this period of every link.
+
+mod json;
+mod table;
+
+use crate::args::Report;
+use crate::bus::Bus;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::snapshot::{LinkRecord, Snapshot};
+use crate::time::rfc3339;
+
+/// Shows the figures, counted anew if the helper is there.
+pub(crate) async fn run(
+    args: &Report,
+    address: Option<&str>,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let bus = Bus::connect(address).await?;
+    let is_fresh = bus.refresh().await;
+    let mut snapshot = bus.snapshot().await?;
+    if let Some(name) = &args.link {
+        snapshot.links = only(snapshot.links, name)?;
+    }
+    if let Some(remark) = remark(&snapshot, is_fresh) {
+        output.talk(&remark);
+    }
+    if args.json {
+        output.data(&json::render(&snapshot.links)?)
+    } else {
+        output.data(&table::render(&snapshot.links, output.has_color()))
+    }
+}
+
+fn only(links: Vec<LinkRecord>, name: &str) -> Result<Vec<LinkRecord>, Failure> {
+    let names: Vec<&str> = links.iter().map(|link| link.interface.as_str()).collect();
+    if names.contains(&name) {
+        return Ok(links
+            .into_iter()
+            .filter(|link| link.interface == name)
+            .collect());
+    }
+    let known = match names.as_slice() {
+        [] => "there is none yet".to_owned(),
+        names => format!("there are {}", names.join(", ")),
+    };
+    Err(Failure::Failed(format!("no link `{name}`: {known}")))
+}
+
+/// What a person should know about the age of the figures.
+fn remark(snapshot: &Snapshot, is_fresh: bool) -> Option<String> {
+    if snapshot.links.is_empty() {
+        let helper = if snapshot.has_helper {
+            "bwflow-helper has published nothing yet"
+        } else {
+            "bwflow-helper is not running; start it with `systemctl start bwflow-helper`"
+        };
+        return Some(format!("no link has a budget: {helper}"));
+    }
+    if is_fresh {
+        return None;
+    }
+    let why = if snapshot.has_helper {
+        "bwflow-helper did not answer"
+    } else {
+        "bwflow-helper is not running"
+    };
+    let ledgers = snapshot
+        .links
+        .iter()
+        .filter_map(|link| link.ledger.as_ref());
+    let oldest = ledgers.map(|ledger| ledger.updated_at_usec).min();
+    let as_of = oldest.and_then(rfc3339);
+    Some(match as_of {
+        Some(time) => format!("{why}: the figures are as of {time}"),
+        None => format!("{why}: there are no figures yet"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::report::table::tests::{ledger, record};
+
+    #[test]
+    fn old_figures_are_said_to_be_old() {
+        let mut snapshot = Snapshot {
+            has_daemon: true,
+            has_helper: false,
+            links: vec![record("eth0", "open", Some(ledger()))],
+        };
+        assert_eq!(remark(&snapshot, true), None);
+        assert_eq!(
+            remark(&snapshot, false).unwrap(),
+            "bwflow-helper is not running: the figures are as of 2026-11-22T04:30:00Z"
+        );
+        snapshot.links[0].ledger = None;
+        assert_eq!(
+            remark(&snapshot, false).unwrap(),
+            "bwflow-helper is not running: there are no figures yet"
+        );
+        snapshot.links.clear();
+        assert!(
+            remark(&snapshot, true)
+                .unwrap()
+                .starts_with("no link has a budget")
+        );
+    }
+
+    #[test]
+    fn a_link_that_is_not_there_is_answered_with_those_that_are() {
+        let links = || vec![record("eth0", "open", None), record("wwan0", "open", None)];
+        assert_eq!(only(links(), "wwan0").unwrap().len(), 1);
+        assert_eq!(
+            only(links(), "eth1").unwrap_err().to_string(),
+            "no link `eth1`: there are eth0, wwan0"
+        );
+    }
+}

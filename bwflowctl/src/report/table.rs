@@ -1,0 +1,262 @@
+//! The report for people: what is now, then this period.
+
+use bwflow_proto::ledger::LedgerView;
+use bwflow_proto::units::{format_bytes, format_rate, format_signed_bytes};
+
+use crate::grid::{Column, Grid};
+use crate::snapshot::LinkRecord;
+use crate::time::{local, zone};
+
+/// Stands for what is not known or not there.
+const NONE: &str = "-";
+
+/// Two tables; nothing at all for no link.
+pub(super) fn render(links: &[LinkRecord], color: bool) -> String {
+    if links.is_empty() {
+        return String::new();
+    }
+    format!(
+        "{}\n{}",
+        now(links).render(color),
+        period(links).render(color)
+    )
+}
+
+fn now(links: &[LinkRecord]) -> Grid {
+    use Column::{Figures, State, Words};
+    let mut grid = Grid::new(vec![
+        ("LINK", Words),
+        ("STATE", State),
+        ("LIMIT", Figures),
+        ("USED", Figures),
+        ("BUDGET", Figures),
+        ("USED %", Figures),
+        ("AVAILABLE", Figures),
+        ("DRIP", Figures),
+        ("RUNS OUT", Words),
+    ]);
+    for link in links {
+        let ledger = link.ledger.as_ref();
+        let limit = match link.limit_bytes_per_second {
+            0 => "none".to_owned(),
+            limit => format_rate(limit),
+        };
+        grid.push(vec![
+            link.interface.clone(),
+            link.state.clone(),
+            limit,
+            shown(ledger, |ledger| format_bytes(ledger.used_bytes)),
+            shown(ledger, |ledger| format_bytes(budget(ledger))),
+            shown(ledger, percent),
+            shown(link.available_bytes(), format_signed_bytes),
+            shown(link.drip_bytes_per_second(), format_rate),
+            shown(ledger, runs_out),
+        ]);
+    }
+    grid
+}
+
+fn period(links: &[LinkRecord]) -> Grid {
+    use Column::{Figures, Words};
+    let ledgers = || links.iter().filter_map(|link| link.ledger.as_ref());
+    let has_topup = ledgers().any(|ledger| ledger.topup_bytes != 0);
+    let has_correction = ledgers().any(|ledger| ledger.correction_bytes != 0);
+    let mut columns = vec![
+        ("LINK", Words),
+        ("PERIOD", Words),
+        ("BURST", Figures),
+        ("ACCRUED", Figures),
+        ("FORECAST", Figures),
+    ];
+    if has_topup {
+        columns.push(("TOP-UP", Figures));
+    }
+    if has_correction {
+        columns.push(("CORRECTION", Figures));
+    }
+    columns.extend([("COUNTED", Words), ("SOURCE", Words), ("AS OF", Words)]);
+    let mut grid = Grid::new(columns);
+    for link in links {
+        let ledger = link.ledger.as_ref();
+        let mut cells = vec![
+            link.interface.clone(),
+            shown(ledger, edges),
+            shown(ledger, |ledger| format_bytes(ledger.burst_bytes)),
+            shown(ledger, |ledger| format_bytes(ledger.accrued_bytes)),
+            shown(ledger, |ledger| format_bytes(ledger.forecast_bytes)),
+        ];
+        if has_topup {
+            cells.push(shown(ledger, |ledger| format_bytes(ledger.topup_bytes)));
+        }
+        if has_correction {
+            cells.push(shown(ledger, |ledger| {
+                format_signed_bytes(ledger.correction_bytes)
+            }));
+        }
+        cells.extend([
+            shown(link.counted(), str::to_owned),
+            shown(ledger, |ledger| ledger.source.clone()),
+            shown(ledger, |ledger| {
+                local(ledger.updated_at_usec, &zone(&ledger.timezone))
+            }),
+        ]);
+        grid.push(cells);
+    }
+    grid
+}
+
+fn shown<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
+    value.map_or_else(|| NONE.to_owned(), show)
+}
+
+/// What may be used in this period.
+const fn budget(ledger: &LedgerView) -> u64 {
+    ledger.budget_bytes.saturating_add(ledger.topup_bytes)
+}
+
+/// Rounded down: 100 % is reached, not nearly reached.
+fn percent(ledger: &LedgerView) -> String {
+    match u128::from(budget(ledger)) {
+        0 => NONE.to_owned(),
+        budget => format!("{} %", u128::from(ledger.used_bytes) * 100 / budget),
+    }
+}
+
+fn runs_out(ledger: &LedgerView) -> String {
+    if ledger.available_bytes <= 0 {
+        return "used up".to_owned();
+    }
+    match ledger.exhausted_at_usec {
+        0 => "not this period".to_owned(),
+        time => local(time, &zone(&ledger.timezone)),
+    }
+}
+
+fn edges(ledger: &LedgerView) -> String {
+    let zone = zone(&ledger.timezone);
+    format!(
+        "{} to {} {}",
+        local(ledger.period_start_usec, &zone),
+        local(ledger.period_end_usec, &zone),
+        ledger.timezone
+    )
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// 2026-11-01T00:00:00Z.
+    const START: u64 = 1_793_491_200_000_000;
+
+    const DAY: u64 = 86_400_000_000;
+
+    pub(in crate::report) fn ledger() -> LedgerView {
+        LedgerView {
+            period_start_usec: START,
+            period_end_usec: START + 30 * DAY,
+            timezone: "UTC".to_owned(),
+            budget_bytes: 100_000_000_000,
+            burst_bytes: 50_000_000_000,
+            used_bytes: 86_500_000_000,
+            tx_bytes: 86_500_000_000,
+            rx_bytes: 3_000_000_000,
+            accrued_bytes: 85_300_000_000,
+            available_bytes: -1_200_000_000,
+            drip_bytes_per_second: 19_290,
+            source: "kernel".to_owned(),
+            counted: "tx".to_owned(),
+            forecast_bytes: 122_000_000_000,
+            updated_at_usec: START + 21 * DAY + DAY * 45 / 240,
+            ..LedgerView::default()
+        }
+    }
+
+    pub(in crate::report) fn record(
+        interface: &str,
+        state: &str,
+        ledger: Option<LedgerView>,
+    ) -> LinkRecord {
+        LinkRecord {
+            interface: interface.to_owned(),
+            state: state.to_owned(),
+            state_since_usec: START + 21 * DAY,
+            ledger,
+            ..LinkRecord::default()
+        }
+    }
+
+    #[test]
+    fn debt_plenty_and_nothing_known_stand_side_by_side() {
+        let mut eth0 = record("eth0", "throttled", Some(ledger()));
+        eth0.limit_bytes_per_second = 18_667;
+        let wwan0 = record(
+            "wwan0",
+            "open",
+            Some(LedgerView {
+                timezone: "Europe/Berlin".to_owned(),
+                period_start_usec: START - DAY / 24,
+                period_end_usec: START + 30 * DAY - DAY / 24,
+                used_bytes: 12_400_000_000,
+                available_bytes: 72_900_000_000,
+                exhausted_at_usec: START + 28 * DAY,
+                topup_bytes: 5_000_000_000,
+                correction_bytes: -20_000_000,
+                ..ledger()
+            }),
+        );
+        let links = [eth0, wwan0, record("wg0", "absent", None)];
+        assert_eq!(
+            render(&links, false),
+            "\
+LINK   STATE           LIMIT     USED  BUDGET  USED %  AVAILABLE        DRIP  RUNS OUT
+eth0   throttled  149 kbit/s  86.5 GB  100 GB    86 %    -1.2 GB  154 kbit/s  used up
+wwan0  open             none  12.4 GB  105 GB    11 %    72.9 GB  154 kbit/s  2026-11-29 01:00
+wg0    absent           none        -       -       -          -           -  -
+
+LINK   PERIOD                                  BURST  ACCRUED  FORECAST  TOP-UP  CORRECTION  COUNTED  SOURCE  AS OF
+eth0   2026-11-01 to 2026-12-01 UTC            50 GB  85.3 GB    122 GB     0 B         0 B  tx       kernel  2026-11-22 04:30
+wwan0  2026-11-01 to 2026-12-01 Europe/Berlin  50 GB  85.3 GB    122 GB    5 GB      -20 MB  tx       kernel  2026-11-22 05:30
+wg0    -                                           -        -         -       -           -  -        -       -
+"
+        );
+    }
+
+    #[test]
+    fn thirty_links_are_thirty_lines_twice() {
+        let links: Vec<LinkRecord> = (0..30)
+            .map(|n| record(&format!("veth{n}"), "open", Some(ledger())))
+            .collect();
+        let text = render(&links, false);
+        assert_eq!(text.lines().count(), 2 * 31 + 1);
+        for n in 0..30 {
+            let name = format!("veth{n} ");
+            assert_eq!(
+                text.lines().filter(|line| line.starts_with(&name)).count(),
+                2
+            );
+        }
+        assert!(text.lines().all(|line| !line.ends_with(' ')));
+    }
+
+    #[test]
+    fn no_link_is_no_table() {
+        assert_eq!(render(&[], false), "");
+    }
+
+    #[test]
+    fn extremes_are_shown() {
+        let extreme = LedgerView {
+            period_start_usec: u64::MAX,
+            budget_bytes: u64::MAX,
+            topup_bytes: u64::MAX,
+            used_bytes: u64::MAX,
+            available_bytes: i64::MIN,
+            correction_bytes: i64::MIN,
+            drip_bytes_per_second: u64::MAX,
+            timezone: "Middle/Earth".to_owned(),
+            ..ledger()
+        };
+        assert!(render(&[record("x", "later-word", Some(extreme))], true).contains("100 %"));
+    }
+}

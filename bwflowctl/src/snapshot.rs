@@ -1,0 +1,126 @@
+//! What the daemon knows, as plain values.
+
+use std::collections::HashMap;
+
+use bwflow_proto::grant::Grant;
+use bwflow_proto::ledger::LedgerView;
+use bwflow_proto::state::LinkState;
+use zbus::fdo::ManagedObjects;
+use zbus::{OwnedVariant, Variant};
+
+/// The daemon's side of the bus at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Snapshot {
+    /// Whether the daemon owns its name.
+    pub(crate) has_daemon: bool,
+    /// Whether the helper owns its name.
+    pub(crate) has_helper: bool,
+    /// In the order of their names.
+    pub(crate) links: Vec<LinkRecord>,
+}
+
+/// One link as the daemon shows it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct LinkRecord {
+    pub(crate) interface: String,
+    /// The word on the bus, which may be one that this version does not know.
+    pub(crate) state: String,
+    pub(crate) state_since_usec: u64,
+    /// Bytes per second; 0 when there is none.
+    pub(crate) limit_bytes_per_second: u64,
+    pub(crate) blocked_by: String,
+    pub(crate) grant: Option<Grant>,
+    pub(crate) ledger: Option<LedgerView>,
+}
+
+impl LinkRecord {
+    /// Why the link is in its state; empty when only the daemon could tell.
+    pub(crate) fn reason(&self) -> String {
+        match self.state.parse() {
+            Ok(LinkState::Open) => "budget left".to_owned(),
+            Ok(LinkState::Armed) => "budget nearly used up".to_owned(),
+            Ok(LinkState::Throttled) => "budget used up".to_owned(),
+            Ok(LinkState::Overridden) => "override in force".to_owned(),
+            Ok(LinkState::Manual) => "throttled by hand".to_owned(),
+            Ok(LinkState::Blocked) if self.blocked_by.is_empty() => {
+                "a foreign queueing discipline is in the way".to_owned()
+            }
+            Ok(LinkState::Blocked) => format!("{} is in the way", self.blocked_by),
+            Ok(LinkState::Absent) => "no such interface".to_owned(),
+            Err(_) => String::new(),
+        }
+    }
+
+    /// What is left in bytes: the ledger's figure, or the grant's while there is no ledger.
+    pub(crate) fn available_bytes(&self) -> Option<i64> {
+        let ledger = self.ledger.as_ref().map(|ledger| ledger.available_bytes);
+        ledger.or_else(|| self.grant.as_ref().map(|grant| grant.available_bytes))
+    }
+
+    /// What accrues in bytes per second, by the ledger or else by the grant.
+    pub(crate) fn drip_bytes_per_second(&self) -> Option<u64> {
+        let ledger = self
+            .ledger
+            .as_ref()
+            .map(|ledger| ledger.drip_bytes_per_second);
+        ledger.or_else(|| self.grant.as_ref().map(|grant| grant.drip_bytes_per_second))
+    }
+
+    /// What is charged, by the ledger or else by the grant.
+    pub(crate) fn counted(&self) -> Option<&str> {
+        let ledger = self.ledger.as_ref().map(|ledger| ledger.counted.as_str());
+        ledger.or_else(|| self.grant.as_ref().map(|grant| grant.count.as_str()))
+    }
+}
+
+/// The links among the daemon's objects, in the order of their names.
+pub(crate) fn links(objects: &ManagedObjects) -> Vec<LinkRecord> {
+    let mut links: Vec<LinkRecord> = objects
+        .values()
+        .filter_map(|interfaces| {
+            let (_, properties) = interfaces
+                .iter()
+                .find(|(name, _)| name.as_str() == LINK_INTERFACE)?;
+            link(properties)
+        })
+        .collect();
+    links.sort_by(|a, b| a.interface.cmp(&b.interface));
+    links
+}
+
+/// The bus interface whose properties make a [`LinkRecord`].
+pub(crate) const LINK_INTERFACE: &str = "org.bwflow1.Link";
+
+type Properties = HashMap<String, OwnedVariant>;
+
+/// A link without a name is none; whatever else is missing has its default.
+fn link(properties: &Properties) -> Option<LinkRecord> {
+    let interface = text(properties, "Interface")?;
+    Some(LinkRecord {
+        interface,
+        state: text(properties, "State").unwrap_or_default(),
+        state_since_usec: number(properties, "StateSinceUSec"),
+        limit_bytes_per_second: number(properties, "LimitBytesPerSecond"),
+        blocked_by: text(properties, "BlockedBy").unwrap_or_default(),
+        grant: dictionary(properties, "Grant"),
+        ledger: dictionary(properties, "Ledger"),
+    })
+}
+
+fn text(properties: &Properties, name: &str) -> Option<String> {
+    let value: &Variant<'_> = properties.get(name)?;
+    String::try_from(value).ok()
+}
+
+fn number(properties: &Properties, name: &str) -> u64 {
+    let value = properties.get(name);
+    value
+        .and_then(|value| u64::try_from(value).ok())
+        .unwrap_or_default()
+}
+
+/// `None` for an empty dictionary, by which the daemon says that it has none.
+fn dictionary<T: TryFrom<OwnedVariant>>(properties: &Properties, name: &str) -> Option<T> {
+    let value = properties.get(name)?.try_clone().ok()?;
+    T::try_from(value).ok()
+}

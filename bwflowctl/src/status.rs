@@ -1,0 +1,104 @@
+//! `bwflowctl status`: what every link is held to now, once or at every change.
+
+mod json;
+mod line;
+mod screen;
+
+use crate::args::Status;
+use crate::bus::Bus;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::snapshot::Snapshot;
+use crate::watch::Watch;
+
+const WAITING: &str = "waiting for bwflowd";
+
+/// Shows the state, and with `--watch` goes on until Ctrl-C or a closed pipe.
+pub(crate) async fn run(
+    args: &Status,
+    address: Option<&str>,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let bus = Bus::connect(address).await?;
+    if !args.watch {
+        let snapshot = bus.snapshot().await?;
+        return if args.json {
+            output.data(&json::render(&snapshot)?)
+        } else {
+            output.data(&screen::render(&snapshot, output.has_color()))
+        };
+    }
+    let mut watch = Watch::start(&bus).await?;
+    let mut display = Display::new(args.json, output.is_terminal());
+    let interrupted = tokio::signal::ctrl_c();
+    let closed = Output::closed();
+    tokio::pin!(interrupted, closed);
+    loop {
+        display.show(&watch.snapshot(), output)?;
+        tokio::select! {
+            changed = watch.changed() => changed?,
+            _ = &mut interrupted => return Ok(()),
+            () = &mut closed => return Err(Failure::ClosedPipe),
+        }
+    }
+}
+
+/// Shows snapshots one after the other, each only if it differs in what is shown.
+struct Display {
+    way: Way,
+    shown: String,
+    was_waiting: bool,
+}
+
+enum Way {
+    /// One document a line.
+    Json,
+    /// One screen, drawn anew.
+    Screen,
+    /// A line for each link that changed.
+    Lines(line::Lines),
+}
+
+impl Display {
+    fn new(is_json: bool, is_terminal: bool) -> Self {
+        let way = match (is_json, is_terminal) {
+            (true, _) => Way::Json,
+            (false, true) => Way::Screen,
+            (false, false) => Way::Lines(line::Lines::default()),
+        };
+        Self {
+            way,
+            shown: String::new(),
+            was_waiting: false,
+        }
+    }
+
+    fn show(&mut self, snapshot: &Snapshot, output: &mut Output) -> Result<(), Failure> {
+        let is_waiting = !snapshot.has_daemon;
+        if is_waiting && !self.was_waiting && !matches!(self.way, Way::Screen) {
+            output.talk(WAITING);
+        }
+        self.was_waiting = is_waiting;
+        let text = match &mut self.way {
+            Way::Json => json::render(snapshot)?,
+            Way::Screen => screen::render(snapshot, output.has_color()),
+            Way::Lines(lines) => {
+                let text = lines.changes(snapshot, jiff::Timestamp::now());
+                return if text.is_empty() {
+                    Ok(())
+                } else {
+                    output.data(&text)
+                };
+            }
+        };
+        if text == self.shown {
+            return Ok(());
+        }
+        match self.way {
+            Way::Screen => output.redraw(&text)?,
+            Way::Json | Way::Lines(_) => output.data(&text)?,
+        }
+        self.shown = text;
+        Ok(())
+    }
+}

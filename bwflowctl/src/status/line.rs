@@ -1,0 +1,103 @@
+//! The status as lines in a file or a pipe: one for each link that changed.
+
+use std::collections::BTreeMap;
+
+use bwflow_proto::units::format_rate;
+use jiff::{Timestamp, Unit};
+
+use crate::snapshot::{LinkRecord, Snapshot};
+
+/// Remembers what was told of each link.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    told: BTreeMap<String, String>,
+}
+
+impl Lines {
+    /// A line for each link whose state or limit is not what was told last; `now` is when.
+    pub(super) fn changes(&mut self, snapshot: &Snapshot, now: Timestamp) -> String {
+        let now = now.round(Unit::Second).unwrap_or(now);
+        let mut out = String::new();
+        let mut tell = |interface: &str, text: &str| {
+            let name: String = interface
+                .chars()
+                .map(|c| if c.is_control() { '?' } else { c })
+                .collect();
+            out.push_str(&format!("{now} {name} {text}\n"));
+        };
+        if !snapshot.has_daemon {
+            // Told on standard error; when the daemon is back every link is news.
+            self.told.clear();
+            return out;
+        }
+        let links = &snapshot.links;
+        self.told.retain(|interface, _| {
+            let is_there = links.iter().any(|link| link.interface == *interface);
+            if !is_there {
+                tell(interface, "forgotten");
+            }
+            is_there
+        });
+        for link in links {
+            let text = described(link);
+            if self.told.get(&link.interface) != Some(&text) {
+                tell(&link.interface, &text);
+                self.told.insert(link.interface.clone(), text);
+            }
+        }
+        out
+    }
+}
+
+fn described(link: &LinkRecord) -> String {
+    let limit = match link.limit_bytes_per_second {
+        0 => "no limit".to_owned(),
+        limit => format_rate(limit),
+    };
+    match link.reason() {
+        reason if reason.is_empty() => format!("{}, {limit}", link.state),
+        reason => format!("{}, {limit}: {reason}", link.state),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn link(interface: &str, state: &str, limit: u64) -> LinkRecord {
+        LinkRecord {
+            interface: interface.to_owned(),
+            state: state.to_owned(),
+            limit_bytes_per_second: limit,
+            ..LinkRecord::default()
+        }
+    }
+
+    #[test]
+    fn each_change_is_told_once() {
+        let now = "2026-11-22T04:30:00Z".parse().unwrap();
+        let mut lines = Lines::default();
+        let mut tell = |links: Vec<LinkRecord>, has_daemon: bool| {
+            let snapshot = Snapshot {
+                has_daemon,
+                has_helper: true,
+                links,
+            };
+            lines.changes(&snapshot, now)
+        };
+        let open = || vec![link("eth0", "open", 0)];
+        let opened = "2026-11-22T04:30:00Z eth0 open, no limit: budget left\n";
+        assert_eq!(tell(open(), true), opened);
+        assert_eq!(tell(open(), true), "");
+        assert_eq!(
+            tell(vec![link("eth0", "throttled", 125_000)], true),
+            "2026-11-22T04:30:00Z eth0 throttled, 1 Mbit/s: budget used up\n"
+        );
+        assert_eq!(tell(vec![], true), "2026-11-22T04:30:00Z eth0 forgotten\n");
+        assert_eq!(tell(open(), true), opened);
+        assert_eq!(tell(vec![], false), "");
+        assert_eq!(tell(open(), true), opened);
+    }
+}
