@@ -72,9 +72,17 @@ impl Bus {
 
     /// Whether the helper is there. The bus knows it first-hand.
     pub(crate) async fn has_helper(&self) -> Result<bool, Failure> {
+        self.has_owner(HELPER_NAME).await
+    }
+
+    /// Whether the daemon is there.
+    pub(crate) async fn has_daemon(&self) -> Result<bool, Failure> {
+        self.has_owner(NAME).await
+    }
+
+    async fn has_owner(&self, name: &str) -> Result<bool, Failure> {
         let bus = DBusProxy::new(&self.connection).await?;
-        let name = BusName::try_from(HELPER_NAME)?;
-        let answer = bus.name_has_owner(name).await;
+        let answer = bus.name_has_owner(BusName::try_from(name)?).await;
         answer.map_err(|error| Failure::from(zbus::Error::from(error)))
     }
 

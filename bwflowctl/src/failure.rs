@@ -24,6 +24,9 @@ pub(crate) enum Failure {
     #[error("the bus cannot be reached: {0}; is dbus-daemon or dbus-broker running?")]
     NoBus(String),
 
+    #[error("bwflowd does not answer")]
+    Silent,
+
     #[error("not allowed: {0}")]
     Denied(String),
 
@@ -35,7 +38,7 @@ impl Failure {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::ClosedPipe => 0,
-            Self::Failed(_) => 1,
+            Self::Failed(_) | Self::Silent => 1,
             Self::Configuration(_) => 2,
             Self::NotRunning | Self::NoBus(_) => 3,
             Self::Denied(_) => 4,
@@ -61,17 +64,19 @@ impl From<zbus::Error> for Failure {
                 fdo::Error::ServiceUnknown(_)
                 | fdo::Error::NameHasNoOwner(_)
                 | fdo::Error::UnknownObject(_)
+                | fdo::Error::SpawnChildExited(_)
+                | fdo::Error::SpawnServiceNotFound(_)
                 | fdo::Error::Disconnected(_) => Self::NotRunning,
                 fdo::Error::AccessDenied(text)
                 | fdo::Error::InteractiveAuthorizationRequired(text)
                 | fdo::Error::AuthFailed(text) => Self::Denied(text.clone()),
                 fdo::Error::NoReply(_) | fdo::Error::TimedOut(_) | fdo::Error::Timeout(_) => {
-                    Self::Failed("bwflowd does not answer".to_owned())
+                    Self::Silent
                 }
                 _ => Self::Failed(format!("bwflowd answered: {error}")),
             },
             zbus::Error::InputOutput(error) if error.kind() == io::ErrorKind::TimedOut => {
-                Self::Failed("bwflowd does not answer".to_owned())
+                Self::Silent
             }
             zbus::Error::InputOutput(error) => Self::NoBus(error.to_string()),
             _ => Self::Failed(error.to_string()),

@@ -4,6 +4,8 @@ mod json;
 mod line;
 mod screen;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::args::Status;
 use crate::bus::Bus;
 use crate::failure::Failure;
@@ -30,14 +32,16 @@ pub(crate) async fn run(
     }
     let mut watch = Watch::start(&bus).await?;
     let mut display = Display::new(args.json, output.is_terminal());
-    let interrupted = tokio::signal::ctrl_c();
+    // Listening begins here, not with the first wait: Ctrl-C may come as soon as there is a line.
+    let mut interrupts = signal(SignalKind::interrupt())
+        .map_err(|error| Failure::Failed(format!("cannot listen for Ctrl-C: {error}")))?;
     let closed = Output::closed();
-    tokio::pin!(interrupted, closed);
+    tokio::pin!(closed);
     loop {
         display.show(&watch.snapshot(), output)?;
         tokio::select! {
             changed = watch.changed() => changed?,
-            _ = &mut interrupted => return Ok(()),
+            _ = interrupts.recv() => return Ok(()),
             () = &mut closed => return Err(Failure::ClosedPipe),
         }
     }

@@ -1,9 +1,11 @@
 //! The daemon's objects as they change.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bwflow_proto::bus::{HELPER_NAME, NAME, PATH};
 use futures_util::stream::{Select, StreamExt as _, select};
+use tokio::time::timeout;
 use zbus::fdo::ManagedObjects;
 use zbus::names::OwnedUniqueName;
 use zbus::{Connection, MatchRule, Message, MessageStream, OwnedVariant, message};
@@ -15,6 +17,8 @@ use crate::snapshot::{LINK_INTERFACE, Snapshot, links};
 /// Far more than the daemon sends while one call is answered: a full queue would hold up the
 /// answer behind it.
 const QUEUE: usize = 16_384;
+
+const RETRY: Duration = Duration::from_secs(2);
 
 /// Follows the daemon through its changes, its absence and its return.
 pub(crate) struct Watch<'b> {
@@ -65,7 +69,16 @@ impl<'b> Watch<'b> {
 
     /// Waits for the next signal and takes it in; the snapshot may be as it was.
     pub(crate) async fn changed(&mut self) -> Result<(), Failure> {
-        let Some(signal) = self.signals.next().await else {
+        let next = match &self.daemon {
+            Some(_) => self.signals.next().await,
+            // A daemon that is there but did not answer sends no signal when it can again.
+            None => match timeout(RETRY, self.signals.next()).await {
+                Ok(next) => next,
+                Err(_) if self.bus.has_daemon().await? => return self.read().await,
+                Err(_) => return Ok(()),
+            },
+        };
+        let Some(signal) = next else {
             return Err(Failure::NoBus("the connection was closed".to_owned()));
         };
         let signal = signal?;
@@ -139,7 +152,7 @@ impl<'b> Watch<'b> {
                 self.daemon = Some((reading.sender, reading.position));
                 Ok(())
             }
-            Err(Failure::NotRunning) => {
+            Err(Failure::NotRunning | Failure::Silent) => {
                 self.forget();
                 Ok(())
             }
