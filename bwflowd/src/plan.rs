@@ -4,8 +4,8 @@
 //! The kernel's bucket is *open* (not there), *armed* (its tokens are the last stretch of the
 //! grant) or *held* (a small bucket at the grant's rate). Armed and held differ because the
 //! kernel passes packets up to the bucket's size whole: a sender's 64 KiB segments behind an
-//! empty large bucket would block everything else for half a second at 1 Mbit/s, while a small
-//! bucket makes the kernel cut them into packets (`tbf_segment`).
+//! empty large bucket would block everything else for half a second at 1 Mbit/s, while for a
+//! small bucket the kernel cuts them into packets (`tbf_segment`).
 
 use std::time::Duration;
 
@@ -27,6 +27,10 @@ const SLACK: i64 = 32 * 1024;
 const SOONEST: Duration = Duration::from_millis(20);
 /// How often a link is looked at while something of ours holds it.
 const WATCHFUL: Duration = Duration::from_secs(1);
+/// Up to this rate a held link's segments are cut into packets, by a peak bucket of one packet:
+/// other flows get their turn between them, and the interface's counter sees every header that
+/// the bucket is charged for. Above, 200 Mbit/s, a timer for each packet would cost too much.
+const CUT_BELOW: u64 = 25_000_000;
 /// Room for what arrives while the bucket is being swapped under a fast sender.
 const ARMED_LIMIT: u32 = 1 << 20;
 
@@ -117,7 +121,10 @@ impl Terms {
             rate,
             burst: self.small_bucket(rate),
             limit: queue.clamp(32 * self.packet.min(1 << 20), 16 << 20),
-            peak: None,
+            peak: (rate <= CUT_BELOW).then(|| Peak {
+                rate: 8 * rate,
+                burst: self.packet,
+            }),
         }
     }
 
@@ -166,8 +173,8 @@ impl Terms {
                 }
             }
             Form::Held(rate) => {
-                let two_seconds = i64::try_from(self.rate.saturating_mul(2)).unwrap_or(i64::MAX);
-                if remaining >= two_seconds.max(2 * WORTHWHILE) && fill == Step::Arm {
+                let pause = i64::try_from(self.rate.saturating_mul(10)).unwrap_or(i64::MAX);
+                if remaining >= pause.max(2 * WORTHWHILE) && fill == Step::Arm {
                     Step::Arm
                 } else if differs(*rate, self.held_rate()) {
                     Step::Hold
@@ -334,6 +341,7 @@ mod tests {
                 };
                 assert!(terms.held().burst >= packet);
                 assert!(terms.held().limit >= packet);
+                assert!(terms.held().peak.is_none_or(|peak| peak.burst >= packet));
                 assert!(terms.armed(1).burst >= packet);
             }
         }

@@ -34,6 +34,8 @@ pub struct Shaper {
     inspect: bool,
     /// When the last look was, and what was left then.
     last: Option<(Duration, i64)>,
+    /// Bytes per second charged of late: rises at once, halves within a second.
+    pace: u64,
     /// When counting of take-aways began, and how many there were.
     contest: (Duration, u32),
 }
@@ -50,6 +52,7 @@ impl Shaper {
             fastest: 0,
             inspect: true,
             last: None,
+            pace: u64::MAX,
             contest: (Duration::ZERO, 0),
         }
     }
@@ -195,8 +198,7 @@ impl Shaper {
             return Ok(poll);
         };
         let remaining = account.remaining(now);
-        let pace = self.pace(remaining, now);
-        self.fastest = self.fastest.max(pace.saturating_mul(2));
+        self.observe_pace(remaining, now);
         let terms = self.terms();
         let step = terms.decide(remaining, &self.form);
         let remaining = match step {
@@ -205,7 +207,7 @@ impl Shaper {
         };
         self.blocked_by.clear();
         self.last = Some((kernel.now(), remaining));
-        Ok(terms.next_look(remaining, &self.form, pace))
+        Ok(terms.next_look(remaining, &self.form, self.pace))
     }
 
     /// Finds out what is at the root. Returns a time to wait when nothing can be done now.
@@ -276,17 +278,22 @@ impl Shaper {
         self.contest.1 > CONTESTED
     }
 
-    /// Bytes per second charged since the last look.
-    fn pace(&self, remaining: i64, now: Duration) -> u64 {
-        let Some((at, left)) = self.last else {
-            return 0;
-        };
+    /// Takes the traffic since the last look into the pace. Before the second look it counts as
+    /// unlimited, so that a fast sender is noticed in time.
+    fn observe_pace(&mut self, remaining: i64, now: Duration) {
+        let Some((at, left)) = self.last else { return };
         let micros = now.saturating_sub(at).as_micros().max(1);
         let drip = self.grant().map_or(0, |grant| grant.drip_bytes_per_second);
         let spent = u128::try_from(i128::from(left) - i128::from(remaining)).unwrap_or(0);
-        u64::try_from(spent * 1_000_000 / micros)
-            .unwrap_or(u64::MAX)
-            .saturating_add(drip)
+        let since = u64::try_from(spent * 1_000_000 / micros).unwrap_or(u64::MAX);
+        let since = since.saturating_add(drip);
+        self.fastest = self.fastest.max(since.saturating_mul(2));
+        let faded = if self.pace == u64::MAX {
+            0
+        } else {
+            u64::try_from(u128::from(self.pace) * 1_000_000 / (1_000_000 + micros)).unwrap_or(0)
+        };
+        self.pace = since.max(faded);
     }
 
     fn poll_interval(&self) -> Duration {
@@ -306,8 +313,8 @@ impl Shaper {
             rate: grant.rate_bytes_per_second,
             peak: grant.peak_bytes_per_second,
             poll: self.poll_interval(),
-            // An Ethernet header with a VLAN tag.
-            packet: mtu.saturating_add(18),
+            // An Ethernet header with some tags: the kernel drops what does not fit the bucket.
+            packet: mtu.saturating_add(64),
             fastest: self.fastest,
             sending_only: self
                 .account
@@ -331,6 +338,7 @@ impl Shaper {
             info!(link = self.name, "limit taken off");
             return Ok(self.remaining(kernel.now()));
         }
+        debug!(link = self.name, before = ?self.form, ?step, "changing");
         let fresh = self.form == Form::Open;
         let held = terms.held();
         // Held to a trickle for a blink, so that between reading the counters and filling the

@@ -1,1 +1,14 @@
-//! stub
+//! The rig of the system tests: network namespaces, traffic, a private bus, the real programs.
+//!
+//! Needs root. Everything happens in namespaces and directories made for the test and is gone
+//! after it; nothing of the host's network is touched.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+pub mod bus;
+pub mod config;
+pub mod net;
+pub mod process;
+pub mod rig;
+pub mod traffic;
+pub mod wait;

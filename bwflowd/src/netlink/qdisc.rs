@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_ECHO, NLM_F_REPLACE};
 
 use super::socket::{Message, Socket, attributes, push_attribute};
 
@@ -186,7 +186,9 @@ impl Socket {
     pub fn root_qdisc(&mut self, index: u32) -> io::Result<Option<Qdisc>> {
         let body = header(index, Parent::Root, Handle(0));
         let mut found = None;
-        match self.request(RTM_GETQDISC, 0, &body, |message| {
+        // Without the echo the kernel tells only those who listen for notifications
+        // (`qdisc_notify` in `net/sched/sch_api.c`).
+        match self.request(RTM_GETQDISC, NLM_F_ECHO, &body, |message| {
             found = Qdisc::parse(message);
         }) {
             Ok(()) => Ok(found),
@@ -252,6 +254,16 @@ mod tests {
             let parsed = Qdisc::parse(message);
             assert!(cut >= TCMSG || parsed.is_none(), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn loopback_s_root_is_told() {
+        let root = Socket::open()
+            .unwrap()
+            .root_qdisc(1)
+            .unwrap()
+            .expect("loopback has a root");
+        assert_eq!((root.index, root.parent), (1, Parent::Root));
     }
 
     #[test]

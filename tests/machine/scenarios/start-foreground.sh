@@ -38,7 +38,7 @@ inside() {
     local source_pid=$!
     wait_for 20 "the link is throttled" state_is throttled || failed "nothing holds the link"
     limited || failed "throttled, yet there is no TBF of ours"
-    kill -KILL "$source_pid"
+    end_process "$source_pid" 5
 
     daemon=$(pid_of bwflowd) helper=$(pid_of bwflow-helper)
     kill -KILL "$daemon" "$helper"

@@ -37,13 +37,14 @@ ip link set "$SANDBOX_LINK" up
 ip route add default via "$SANDBOX_PEER"
 before=$(tc qdisc show dev "$SANDBOX_LINK")
 
-"$repo/contrib/start.sh" --budget 20MB --burst 20MB </dev/null >/tmp/report || failed "start.sh exited with $?"
+"$repo/contrib/start.sh" </dev/null >/tmp/report || failed "start.sh exited with $?"
 cat /tmp/report
 grep -q "$SANDBOX_LINK" /tmp/report || failed "no report was printed"
 for service in bwflowd bwflow-helper; do
     systemctl is-active --quiet "$service" || failed "$service is not active"
     [[ $(property "$service" NRestarts) == 0 ]] || failed "$service was restarted"
 done
+state_is open || failed "a new link with 50 GB left is not open"
 [[ $(tc qdisc show dev "$SANDBOX_LINK") == "$before" ]] || failed "an open link has another qdisc than before"
 
 daemon=$(property bwflowd MainPID) helper=$(property bwflow-helper MainPID)
@@ -60,6 +61,10 @@ refusal=$(busctl call org.bwflow1 /org/bwflow1 org.bwflow1.Enforcer Forget s "$S
 [[ $refusal == *[Dd]enied* ]] || failed "the Enforcer refused root in other words: $refusal"
 echo "MEASURED root is refused by the Enforcer: $refusal"
 
+sed -i -e 's/^monthly_budget = .*/monthly_budget = "20 MB"/' -e 's/^pre_charge = .*/pre_charge = "20 MB"/' /etc/bwflow/config.toml
+systemctl reload bwflow-helper || failed "bwflow-helper cannot be reloaded"
+wait_for 10 "the new budget is in force" state_is armed || failed "a reload did not bring the new budget"
+
 ip netns exec peer iperf3 --server --one-off >/dev/null 2>&1 &
 wait_for 5 "iperf3 listens" ip netns exec peer bash -c 'ss -Hltn | grep -q :5201'
 iperf3 --client "$SANDBOX_PEER" --time 600 >/dev/null 2>&1 &
@@ -73,7 +78,7 @@ wait_for 10 "bwflowd is back" bash -c "busctl status org.bwflow1 && [[ \$(system
     failed "bwflowd did not come back after SIGKILL"
 limited || failed "the limit went away with bwflowd's SIGKILL"
 wait_for 20 "the link is throttled again" state_is throttled || failed "the state was lost with bwflowd's SIGKILL"
-kill -KILL "$source_pid"
+end_process "$source_pid" 5
 
 sum=$(sha256sum /etc/bwflow/config.toml)
 "$repo/contrib/start.sh" --budget 1TB </dev/null >/tmp/again || failed "the second start.sh exited with $?"

@@ -1,0 +1,104 @@
+//! A private system bus under the shipped policy.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use zbus::Connection;
+use zbus::connection::Builder;
+
+use crate::process::{Process, source};
+use crate::wait::wait_for;
+
+/// A `dbus-daemon` that ends with this value.
+#[derive(Debug)]
+pub struct Bus {
+    directory: PathBuf,
+    process: Process,
+}
+
+impl Bus {
+    /// Starts one whose policy is the shipped one with the two users replaced.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn start(directory: &Path, daemon_user: &str, helper_user: &str) -> Self {
+        let policy = fs::read_to_string(source().join("dbus/org.bwflow1.conf"))
+            .unwrap()
+            .replace("user=\"bwflowd\"", &format!("user=\"{daemon_user}\""))
+            .replace("user=\"bwflow-helper\"", &format!("user=\"{helper_user}\""));
+        let policy_file = directory.join("org.bwflow1.conf");
+        fs::write(&policy_file, policy).unwrap();
+        let config = format!(
+            r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path={socket}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/>
+    <deny own="*"/>
+    <deny send_type="method_call"/>
+    <allow send_type="signal"/>
+    <allow send_requested_reply="true" send_type="method_return"/>
+    <allow send_requested_reply="true" send_type="error"/>
+    <allow receive_type="method_call"/>
+    <allow receive_type="method_return"/>
+    <allow receive_type="error"/>
+    <allow receive_type="signal"/>
+    <allow send_destination="org.freedesktop.DBus"/>
+  </policy>
+  <include>{policy}</include>
+</busconfig>"#,
+            socket = directory.join("bus").display(),
+            policy = policy_file.display(),
+        );
+        fs::write(directory.join("bus.conf"), config).unwrap();
+        Self {
+            process: Self::spawn(directory),
+            directory: directory.to_owned(),
+        }
+    }
+
+    fn spawn(directory: &Path) -> Process {
+        let socket = directory.join("bus");
+        let _ = fs::remove_file(&socket);
+        let process = Process::start(
+            Command::new("dbus-daemon")
+                .arg(format!(
+                    "--config-file={}",
+                    directory.join("bus.conf").display()
+                ))
+                .args(["--nofork", "--nopidfile"])
+                .stderr(Stdio::null()),
+        );
+        wait_for("the bus", Duration::from_secs(5), || {
+            socket.exists().then_some(())
+        });
+        process
+    }
+
+    /// Ends it and starts it anew at the same address.
+    pub fn restart(&mut self) {
+        self.process.kill();
+        self.process = Self::spawn(&self.directory);
+    }
+
+    /// Its address.
+    pub fn address(&self) -> String {
+        format!("unix:path={}", self.directory.join("bus").display())
+    }
+
+    /// A connection as the test's own user.
+    ///
+    /// # Panics
+    /// When the bus refuses.
+    pub async fn connect(&self) -> Connection {
+        Builder::address(self.address().as_str())
+            .build()
+            .await
+            .unwrap()
+    }
+}

@@ -1,0 +1,119 @@
+//! bwflowd alone: the test plays the helper.
+
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
+
+use std::time::{Duration, Instant};
+
+use bwflow_proto::bus::EnforcerProxy;
+use bwflow_proto::grant::Grant;
+use bwflow_tests::net::{LINK, Pair};
+use bwflow_tests::rig::{Rig, rate_over};
+use bwflow_tests::traffic::Traffic;
+use bwflow_tests::wait::{throughout, wait_for};
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+fn boottime() -> Duration {
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME)
+        .unwrap()
+        .into()
+}
+
+/// A grant over the link's counters as they are now.
+fn grant(pair: &Pair, available: i64, rate: u64) -> Grant {
+    let index = pair.inside.ip(&format!("-o link show {LINK}"));
+    let index = index.split(':').next().unwrap().parse().unwrap();
+    Grant {
+        count: "tx".into(),
+        interface_index: index,
+        tx_counter: pair.sent(),
+        boottime_usec: u64::try_from(boottime().as_micros()).unwrap(),
+        available_bytes: available,
+        available_receive_bytes: available,
+        drip_bytes_per_second: rate,
+        rate_bytes_per_second: rate,
+        poll_interval_usec: 15_000_000,
+        ..Grant::default()
+    }
+}
+
+fn set_grant(rig: &Rig, grant: Grant) -> zbus::Result<()> {
+    block_on(async {
+        let connection = rig.bus.connect().await;
+        EnforcerProxy::new(&connection)
+            .await?
+            .set_grant(LINK, grant)
+            .await
+    })
+}
+
+#[test]
+fn a_grant_is_held_to_the_byte_at_full_speed() {
+    let mut rig = Rig::for_daemon();
+    rig.start_daemon();
+    let traffic = Traffic::start(&rig.pair);
+    std::thread::sleep(Duration::from_millis(300));
+    let speed = rate_over(Duration::from_millis(500), || rig.pair.received()) * 8.0 / 1e9;
+    println!("unlimited: {speed:.1} Gbit/s");
+    assert!(speed > 5.0);
+    let granted = grant(&rig.pair, 1_000_000_000, 125_000);
+    let before = granted.tx_counter;
+    let begin = Instant::now();
+    set_grant(&rig, granted).unwrap();
+    let mut worst = i64::MIN;
+    throughout(Duration::from_secs(5), |_| {
+        let sent = i64::try_from(rig.pair.sent() - before).unwrap();
+        let dripped = begin.elapsed().as_secs_f64() * 125_000.0;
+        let allowed = 1_000_000_000 + dripped as i64;
+        worst = worst.max(sent - allowed);
+        assert!(sent <= allowed + 65_536, "{} bytes over", sent - allowed);
+    });
+    let sent = rig.pair.sent() - before;
+    println!("sent {sent}, worst {worst}");
+    assert!(sent > 990_000_000);
+    drop(traffic);
+}
+
+#[test]
+fn it_holds_at_1_10_and_100_megabits() {
+    let mut rig = Rig::for_daemon();
+    rig.start_daemon();
+    let _traffic = Traffic::start(&rig.pair);
+    for megabits in [1u64, 10, 100] {
+        let rate = megabits * 125_000;
+        set_grant(&rig, grant(&rig.pair, 0, rate)).unwrap();
+        std::thread::sleep(Duration::from_secs(1));
+        let got = rate_over(Duration::from_secs(10), || rig.pair.received());
+        let off = got / rate as f64 - 1.0;
+        println!(
+            "{megabits} Mbit/s: {:.4} Mbit/s, {:+.2} %",
+            got * 8.0 / 1e6,
+            off * 100.0
+        );
+        assert!(off.abs() < 0.02);
+    }
+}
+
+#[test]
+fn a_stolen_limit_is_back_within_100_ms() {
+    let mut rig = Rig::for_daemon();
+    rig.start_daemon();
+    set_grant(&rig, grant(&rig.pair, 0, 125_000)).unwrap();
+    for _ in 0..5 {
+        wait_for("shaped", Duration::from_secs(2), || {
+            rig.pair.inside.is_shaped(LINK).then_some(())
+        });
+        rig.pair.inside.tc(&format!("qdisc del dev {LINK} root"));
+        let (took, ()) = wait_for("shaped again", Duration::from_secs(2), || {
+            rig.pair.inside.is_shaped(LINK).then_some(())
+        });
+        println!("back after {took:?} (with the time tc takes to tell)");
+        assert!(took < Duration::from_millis(100));
+    }
+}
