@@ -116,5 +116,7 @@ install_files() {
         install -D -m 0755 "$binaries/$program" "/usr/local/bin/$program.new"
         mv -f "/usr/local/bin/$program.new" "/usr/local/bin/$program"
     done
-    install -D -m 0644 "$repo/dbus/org.bwflow1.conf" /etc/dbus-1/system.d/org.bwflow1.conf
+    # The bus reads its folder the moment something in it changes.
+    install -D -m 0644 "$repo/dbus/org.bwflow1.conf" /etc/dbus-1/system.d/org.bwflow1.conf.new
+    mv -f /etc/dbus-1/system.d/org.bwflow1.conf{.new,}
 }
