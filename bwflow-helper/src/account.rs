@@ -32,6 +32,16 @@ enum Presence {
     Absent,
 }
 
+/// How a reading came to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// We asked: the interface is whole, and a counter that fell was reset.
+    Asked,
+    /// The kernel told us while it changed the interface, maybe while it takes it apart: a veth
+    /// that has lost its peer no longer knows what it received.
+    Told,
+}
+
 impl Account {
     /// An account that goes on from the anchor in the ledger, if there is one.
     pub fn new(interface: &str, calendar: Calendar, anchor: Option<Anchor>) -> Self {
@@ -95,7 +105,7 @@ impl Account {
         let moved = match sight {
             Sight::Answer(reading) if reading.interface == self.interface => {
                 self.presence = Presence::Present;
-                self.charge(reading, clock)
+                self.charge(reading, clock, Source::Asked)
             }
             Sight::Missing(interface) if *interface == self.interface => {
                 self.presence = Presence::Absent;
@@ -107,7 +117,7 @@ impl Account {
             // Our interface under another name: it was renamed just now.
             Sight::Notice(reading) if self.is_ours(reading, clock) => {
                 self.presence = Presence::Absent;
-                self.charge(reading, clock)
+                self.charge(reading, clock, Source::Told)
             }
             Sight::Gone(reading)
                 if self.is_ours(reading, clock)
@@ -115,7 +125,7 @@ impl Account {
                         && reading.interface == self.interface) =>
             {
                 self.presence = Presence::Absent;
-                self.charge(reading, clock)
+                self.charge(reading, clock, Source::Told)
             }
             Sight::Overrun => {
                 self.presence = Presence::Unknown;
@@ -135,48 +145,56 @@ impl Account {
 
     /// The kernel tells of the interface that has our name.
     fn noticed(&mut self, reading: &Reading, clock: &Clock) -> bool {
-        let known = self.presence != Presence::Unknown;
-        let ours = self.is_ours(reading, clock);
-        self.presence = Presence::Present;
-        if known && !ours {
-            // This is the moment it got the name, by creation or by renaming. What it moved
-            // before was not moved under the name, and is not charged.
-            self.set_anchor(reading, clock);
-            self.unsaved = true;
-            return true;
+        // Before the first answer nobody knows whether this is the name's old or new holder; the
+        // answer is under way and will tell.
+        if self.presence == Presence::Unknown {
+            return false;
         }
-        self.charge(reading, clock)
+        if self.is_ours(reading, clock) {
+            return self.charge(reading, clock, Source::Told);
+        }
+        // This is the moment it got the name, by creation or by renaming. What it moved before
+        // was not moved under the name, and is not charged.
+        self.presence = Presence::Present;
+        self.unsaved = true;
+        self.set_anchor(reading.interface_index, reading.counters, clock);
+        true
     }
 
     /// Charges what was moved since the anchor, and moves the anchor.
-    fn charge(&mut self, reading: &Reading, clock: &Clock) -> bool {
+    fn charge(&mut self, reading: &Reading, clock: &Clock, source: Source) -> bool {
+        let index = reading.interface_index;
         let Some(anchor) = &self.anchor else {
             // The first sight ever: what was before is not ours to charge.
-            self.set_anchor(reading, clock);
             self.unsaved = true;
+            self.set_anchor(index, reading.counters, clock);
             return true;
         };
-        let index = reading.interface_index;
-        let bytes = anchor.bytes_until(&clock.boot, index, reading.counters);
         let same = anchor.boot == clock.boot && anchor.interface_index == index;
+        let (bytes, counters) = match source {
+            Source::Told if same => anchor.advance_to(reading.counters),
+            _ => {
+                let bytes = anchor.bytes_until(&clock.boot, index, reading.counters);
+                (bytes, reading.counters)
+            }
+        };
+        let moved = !bytes.is_zero() || !same;
         // A reset to zero charges nothing, but the ledger's anchor must not stay above it.
-        let fell = anchor.counters != reading.counters;
+        self.unsaved |= moved || anchor.counters != counters;
+        // How long it took is asked of the clock that never steps; when it was, of the wall clock
+        // as it stands now. Bytes of a new boot are younger than the boot.
+        let took = if anchor.boot == clock.boot {
+            clock.boottime_usec - anchor.boottime_usec
+        } else {
+            clock.boottime_usec
+        };
         if !bytes.is_zero() {
-            // How long it took is asked of the clock that never steps; when it was, of the wall
-            // clock as it stands now. Bytes of a new boot are younger than the boot.
-            let took = if anchor.boot == clock.boot {
-                clock.boottime_usec - anchor.boottime_usec
-            } else {
-                clock.boottime_usec
-            };
             let from = clock.usec.saturating_sub(took.max(0));
             for slot in spread(from, clock.usec, bytes, &self.calendar) {
                 self.add(slot);
             }
         }
-        let moved = !bytes.is_zero() || !same;
-        self.unsaved |= moved || fell;
-        self.set_anchor(reading, clock);
+        self.set_anchor(index, counters, clock);
         moved
     }
 
@@ -191,11 +209,11 @@ impl Account {
         }
     }
 
-    fn set_anchor(&mut self, reading: &Reading, clock: &Clock) {
+    fn set_anchor(&mut self, interface_index: u32, counters: Counters, clock: &Clock) {
         self.anchor = Some(Anchor {
             boot: Arc::clone(&clock.boot),
-            interface_index: reading.interface_index,
-            counters: reading.counters,
+            interface_index,
+            counters,
             usec: clock.usec,
             boottime_usec: clock.boottime_usec,
         });

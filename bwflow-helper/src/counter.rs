@@ -72,6 +72,18 @@ impl Anchor {
     }
 }
 
+impl Anchor {
+    /// The bytes an interface has surely moved since the anchor was set, and the counters up to
+    /// which it is then charged: a counter that fell says nothing and stays where it was.
+    pub fn advance_to(&self, now: Counters) -> (Counters, Counters) {
+        let moved = Counters {
+            tx: now.tx.saturating_sub(self.counters.tx),
+            rx: now.rx.saturating_sub(self.counters.rx),
+        };
+        (moved, self.counters.plus(moved))
+    }
+}
+
 const HALF: u64 = 1 << 31;
 const WHOLE: u64 = 1 << 32;
 
@@ -151,6 +163,18 @@ mod tests {
         assert_eq!(moved((HALF - 1, 0), (5, 0)), (5, 0));
         assert_eq!(moved((WHOLE, 0), (5, 0)), (5, 0));
         assert_eq!(moved((WHOLE + 10, 0), (5, 0)), (5, 0));
+    }
+
+    #[test]
+    fn a_counter_that_falls_while_its_interface_is_taken_apart_is_no_reset() {
+        let now = Counters { tx: 1010, rx: 0 };
+        let (moved, counters) = anchor(1000, HALF + 5).advance_to(now);
+        assert_eq!(moved, Counters { tx: 10, rx: 0 });
+        let kept = Counters {
+            tx: 1010,
+            rx: HALF + 5,
+        };
+        assert_eq!(counters, kept);
     }
 
     proptest! {

@@ -18,7 +18,7 @@ use crate::service::{Error, Refresh, Service};
 /// How long the daemon may take to answer a call.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Waiting times between attempts to reach the bus: doubled from the first to the last.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
 /// How often to ask again for a name that somebody else has.
 const NAME_RETRY: Duration = Duration::from_secs(10);
 

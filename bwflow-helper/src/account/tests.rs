@@ -174,10 +174,33 @@ fn another_link_that_takes_the_name_is_charged_from_then_on() {
 }
 
 #[test]
-fn a_notice_before_the_first_answer_is_charged_like_an_answer() {
+fn a_notice_before_the_first_answer_waits_for_it() {
     let mut account = restarted(&opened());
-    account.observe(&notice("eth0", 2, 1400), &boot("a", NOON + 5, 10 * DAY + 5));
+    let clock = boot("b", NOON + DAY, HOUR_USEC);
+    assert!(!account.observe(&notice("eth0", 2, 400), &clock));
+    account.observe(&answer(2, 400), &clock);
     assert_eq!(charged(&account), 400);
+}
+
+#[test]
+fn a_veth_that_has_lost_its_peer_has_not_been_reset() {
+    let mut account = opened();
+    let torn = Reading {
+        counters: Counters { tx: 1250, rx: 0 },
+        ..reading("eth0", 2, 0)
+    };
+    account.observe(&Sight::Notice(torn.clone()), &clock(SECOND));
+    account.observe(&Sight::Gone(torn), &clock(SECOND));
+    let all = within(&account.pending, i64::MIN, i64::MAX);
+    assert_eq!(all, Counters { tx: 250, rx: 0 });
+}
+
+#[test]
+fn a_reset_that_was_told_is_charged_with_the_next_answer() {
+    let mut account = opened();
+    account.observe(&notice("eth0", 2, 40), &clock(SECOND));
+    account.observe(&answer(2, 60), &clock(2 * SECOND));
+    assert_eq!(charged(&account), 60);
 }
 
 #[test]
