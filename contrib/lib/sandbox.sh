@@ -16,8 +16,9 @@ readonly SANDBOX_HELPER_USER=nobody
 # SIGHUP reach it as SIGTERM, so that it can end in order; the exit code is the command's.
 sandbox_run() {
     local code=0 signalled=
-    unshare --net --mount --pid --fork --kill-child=KILL --mount-proc --propagation private -- \
-        "$@" <&0 &
+    # Should this shell be killed, `unshare` goes too, and by --kill-child all that is inside.
+    setpriv --pdeathsig KILL -- unshare --net --mount --pid --fork --kill-child=KILL \
+        --mount-proc --propagation private -- "$@" <&0 &
     sandbox_pid=$!
     trap 'signalled=1; sandbox_signal' INT TERM HUP
     wait "$sandbox_pid" || code=$?
