@@ -60,7 +60,8 @@ cargo_path() {
 ensure_rust() {
     if cargo=$(cargo_path); then return 0; fi
     step "installing Rust $RUST_VERSION or newer"
-    if ! have rustup && apt-cache show rustup >/dev/null 2>&1; then
+    # A package that others merely mention is known to apt, too, but has no candidate.
+    if ! have rustup && LC_ALL=C apt-cache policy rustup 2>/dev/null | grep -q 'Candidate: [0-9]'; then
         install_packages rustup=rustup
     fi
     if as_builder bash -c 'PATH=$PATH:$HOME/.cargo/bin; command -v rustup' >/dev/null; then
@@ -68,8 +69,9 @@ ensure_rust() {
             rustup toolchain install stable --profile minimal && rustup default stable' >&2
     else
         install_packages curl=curl update-ca-certificates=ca-certificates
-        as_builder bash -c "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
-            sh -s -- -y --quiet --profile minimal --default-toolchain stable --no-modify-path" >&2
+        as_builder bash -o pipefail -c "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
+            sh -s -- -y --quiet --profile minimal --default-toolchain stable --no-modify-path" >&2 ||
+            die "rustup could not be fetched; install Rust $RUST_VERSION or newer (https://rustup.rs) and start again"
     fi
     cargo=$(cargo_path) || die "no cargo $RUST_VERSION or newer after installing it"
 }
