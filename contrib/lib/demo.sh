@@ -5,6 +5,7 @@
 readonly DEMO_DRIP=125000 # bytes per second: 1 Mbit/s
 readonly DEMO_BURST_SECONDS=7
 readonly DEMO_SECONDS=24
+readonly DEMO_LAST=8 # seconds at the end over which the drip is measured
 # What a verdict allows beyond the plan: the bucket's slack that the promise itself names.
 readonly DEMO_SLACK=65536
 
@@ -91,11 +92,12 @@ demo_screen() {
 
 now_us() { local now=$EPOCHREALTIME; echo "${now/[.,]/}"; }
 
-# The view: twice a second, until the time is over. Sets $fastest_seen, $slowest_late and $states.
+# The view: twice a second, until the time is over. Sets $fastest_seen, $drip_seen and $states.
 demo_watch() {
     local burst=$1 fastest=$2 start=$3 base=$4
     local now last=$start received=0 before=0 rate=0 t report available state printed=-1
-    fastest_seen=0 states='' last_rate=0
+    local mark=0 mark_at=0
+    fastest_seen=0 states='' drip_seen=0
     while :; do
         if gone "$daemon_pid" || gone "$helper_pid"; then
             sandbox_logs
@@ -106,7 +108,7 @@ demo_watch() {
         received=$(($(peer_received) - base))
         now=$(now_us)
         rate=$(((received - before) * 1000000 / (now - last)))
-        before=$received last=$now last_rate=$rate
+        before=$received last=$now
         ((rate <= fastest_seen)) || fastest_seen=$rate
         t=$(awk -v u=$((now - start)) 'BEGIN { printf "%.1f", u / 1e6 }')
         report=$("$binaries/bwflowctl" report --json)
@@ -119,8 +121,12 @@ demo_watch() {
             printed=${t%.*}
             demo_line "$t" "$received" "$rate" "$available" "$state"
         fi
+        if ((mark_at == 0 && now - start >= (DEMO_SECONDS - DEMO_LAST) * 1000000)); then
+            mark=$received mark_at=$now
+        fi
         ((now - start < DEMO_SECONDS * 1000000)) || break
     done
+    drip_seen=$(((received - mark) * 1000000 / (now - mark_at)))
 }
 
 demo_summary() {
@@ -130,13 +136,16 @@ demo_summary() {
         verdict="FAILED: the link sent more than the plan pays for" code=1
     elif ((received * 100 < paid * 95)); then
         verdict="FAILED: the link was held back although the plan had bytes left" code=1
+    elif ((drip_seen * 100 < DEMO_DRIP * 80 || drip_seen * 100 > DEMO_DRIP * 120)); then
+        verdict="FAILED: nothing over, but the link did not go on at its drip" code=1
     else
         verdict="kept: nothing over, and $(awk -v a="$received" -v b="$paid" 'BEGIN { printf "%.2f", a * 100 / b }') % of the plan used"
     fi
     cat <<SUMMARY
 
 states                    $states
-fastest, last             $(per_second "$fastest_seen"), $(per_second "$last_rate")
+fastest                   $(per_second "$fastest_seen")
+over the last $DEMO_LAST s         $(per_second "$drip_seen")
 burst + drip * t          $(printf '%20s' "$(grouped "$paid")") bytes
 the peer received         $(printf '%20s' "$(grouped "$received")") bytes
 difference                $(printf '%20s' "$(grouped "$difference")") bytes
