@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bwflow_proto::counter::Step;
+
 /// The two counters of an interface, or the bytes of two directions. In bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -41,13 +43,6 @@ pub struct Anchor {
     pub boottime_usec: i64,
 }
 
-/// What one counter did between two looks.
-enum Step {
-    Advanced(u64),
-    Wrapped(u64),
-    Reset,
-}
-
 impl Anchor {
     /// The bytes an interface has moved since the anchor was set.
     ///
@@ -59,20 +54,14 @@ impl Anchor {
         if *self.boot != *boot || self.interface_index != interface_index {
             return now;
         }
-        let moved = |step| match step {
-            Step::Advanced(bytes) | Step::Wrapped(bytes) => Some(bytes),
-            Step::Reset => None,
-        };
-        let tx = moved(step(self.counters.tx, now.tx));
-        let rx = moved(step(self.counters.rx, now.rx));
+        let tx = Step::between(self.counters.tx, now.tx).bytes();
+        let rx = Step::between(self.counters.rx, now.rx).bytes();
         match (tx, rx) {
             (Some(tx), Some(rx)) => Counters { tx, rx },
             _ => now,
         }
     }
-}
 
-impl Anchor {
     /// The bytes an interface has surely moved since the anchor was set, and the counters up to
     /// which it is then charged: a counter that fell says nothing and stays where it was.
     pub fn advance_to(&self, now: Counters) -> (Counters, Counters) {
@@ -84,27 +73,14 @@ impl Anchor {
     }
 }
 
-const HALF: u64 = 1 << 31;
-const WHOLE: u64 = 1 << 32;
-
-const fn step(before: u64, now: u64) -> Step {
-    if now >= before {
-        return Step::Advanced(now - before);
-    }
-    if before >= HALF && before < WHOLE {
-        let moved = WHOLE - before + now;
-        if moved < HALF {
-            return Step::Wrapped(moved);
-        }
-    }
-    Step::Reset
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const HALF: u64 = 1 << 31;
+    const WHOLE: u64 = 1 << 32;
 
     fn anchor(tx: u64, rx: u64) -> Anchor {
         Anchor {

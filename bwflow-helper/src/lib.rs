@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod meter;
 pub mod period;
 pub mod policy;
+pub mod publication;
 pub mod publisher;
 pub mod run;
 pub mod service;

@@ -39,10 +39,9 @@ impl Figures<'_> {
             interface_index: self.anchor.map_or(0, |anchor| anchor.interface_index),
             tx_counter: self.anchor.map_or(0, |anchor| anchor.counters.tx),
             rx_counter: self.anchor.map_or(0, |anchor| anchor.counters.rx),
-            boottime_usec: unsigned(
-                self.anchor
-                    .map_or(self.clock.boottime_usec, |anchor| anchor.boottime_usec),
-            ),
+            // What is available includes what has dripped until now, also if the counters were
+            // read before.
+            boottime_usec: unsigned(self.clock.boottime_usec),
             available_bytes: send,
             available_receive_bytes: receive,
             drip_bytes_per_second: self.balance.drip(),

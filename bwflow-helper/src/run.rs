@@ -19,11 +19,10 @@ use crate::configuration;
 use crate::ledger::lock::Lock;
 use crate::ledger::store::{Store, StoreError, make_directory};
 use crate::meter::{Meter, Sight};
+use crate::publication::Publication;
 use crate::publisher::{self, Command};
 use crate::service::{Error, Refresh};
 
-/// Figures are published at least this often, so that readers see time pass.
-const PUBLISH_INTERVAL: Duration = Duration::from_secs(60);
 /// Requests for fresh figures that come sooner get the last ones.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 /// How long to wait for the daemon to take the last figures when ending.
@@ -157,8 +156,7 @@ struct Helper {
     meter: Meter,
     books: Bookkeeper,
     publisher: mpsc::UnboundedSender<Command>,
-    /// When the figures of a link were last published, and of which period they were.
-    published: HashMap<String, (Instant, u64)>,
+    published: HashMap<String, Publication>,
     looked: Option<Instant>,
 }
 
@@ -167,7 +165,7 @@ impl Helper {
     fn pause(&self) -> io::Result<Duration> {
         let now = Clock::read(&self.boot)?.usec;
         let edge = u64::try_from(self.books.next_edge(now).saturating_sub(now)).unwrap_or(0);
-        let interval = self.books.config().poll_interval.min(PUBLISH_INTERVAL);
+        let interval = self.books.config().poll_interval;
         let due = self.looked.map_or(Duration::ZERO, |looked| {
             (looked + interval).saturating_duration_since(Instant::now())
         });
@@ -230,33 +228,26 @@ impl Helper {
     }
 
     fn book(&mut self, sights: &[Sight], clock: &Clock, all: bool) -> Option<String> {
-        let news = self.books.observe(sights, clock);
+        self.books.observe(sights, clock);
         let trouble = self.books.commit().err().map(|error| complain(&error));
         for interface in self.books.interfaces() {
-            if let Err(error) = self.publish(&interface, clock, all || news.contains(&interface)) {
+            if let Err(error) = self.publish(&interface, clock, all) {
                 return Some(complain(&error));
             }
         }
         trouble
     }
 
-    fn publish(&mut self, interface: &str, clock: &Clock, due: bool) -> Result<(), StoreError> {
-        let now = Instant::now();
-        let due = due
-            || self
-                .published
-                .get(interface)
-                .is_none_or(|(at, period_end)| {
-                    // A look that comes a moment early must not make the readers wait for the next.
-                    now + REFRESH_INTERVAL >= *at + PUBLISH_INTERVAL
-                        || i64::try_from(*period_end).is_ok_and(|end| end <= clock.usec)
-                });
-        if !due {
+    fn publish(&mut self, interface: &str, clock: &Clock, all: bool) -> Result<(), StoreError> {
+        let Some(figures) = self.books.figures(interface, clock)? else {
             return Ok(());
-        }
-        if let Some(figures) = self.books.figures(interface, clock)? {
-            let end = figures.1.period_end_usec;
-            self.published.insert(interface.to_owned(), (now, end));
+        };
+        let (grant, ledger) = &figures;
+        let now = Duration::from_micros(grant.boottime_usec);
+        let told = self.published.get(interface);
+        if all || told.is_none_or(|told| told.outdated_by(grant, ledger, now)) {
+            self.published
+                .insert(interface.to_owned(), Publication::of(grant, ledger, now));
             let command = Command::Figures(interface.to_owned(), Box::new(figures));
             self.send(command);
         }

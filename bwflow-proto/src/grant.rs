@@ -28,7 +28,7 @@ pub struct Grant {
     pub tx_counter: u64,
     /// `IFLA_STATS64` `rx_bytes` at the moment of the grant.
     pub rx_counter: u64,
-    /// `CLOCK_BOOTTIME` in microseconds when the counters were read.
+    /// `CLOCK_BOOTTIME` in microseconds up to which `available_bytes` includes the drip.
     #[zbus(rename = "BoottimeUSec")]
     pub boottime_usec: u64,
     /// Bytes that may still flow; negative is debt. With `max`: bytes that may still be sent.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bwflow_proto::count::Count;
-use bwflow_proto::counter::advance;
+use bwflow_proto::counter::Step;
 use bwflow_proto::grant::Grant;
 
 /// A link's counters at one moment.
@@ -67,8 +67,8 @@ impl Account {
                 rx: 0,
             }
         };
-        self.spent_tx = self.spent_tx.saturating_add(advance(before.tx, reading.tx));
-        self.spent_rx = self.spent_rx.saturating_add(advance(before.rx, reading.rx));
+        self.spent_tx = self.spent_tx.saturating_add(carried(before.tx, reading.tx));
+        self.spent_rx = self.spent_rx.saturating_add(carried(before.rx, reading.rx));
         self.last = reading;
     }
 
@@ -91,6 +91,11 @@ impl Account {
         i64::try_from(remaining.clamp(i128::from(i64::MIN), i128::from(i64::MAX)))
             .expect("was clamped")
     }
+}
+
+/// Bytes carried between two readings; all of the counter after a reset.
+fn carried(before: u64, now: u64) -> u64 {
+    Step::between(before, now).bytes().unwrap_or(now)
 }
 
 #[cfg(test)]

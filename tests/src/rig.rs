@@ -107,7 +107,14 @@ impl Rig {
         let mut command = self.inside();
         command
             .arg(program("bwflowd"))
-            .args(["--user", DAEMON_USER, "--helper-user", &self.helper_user, "--log-level", "debug"])
+            .args([
+                "--user",
+                DAEMON_USER,
+                "--helper-user",
+                &self.helper_user,
+                "--log-level",
+                "debug",
+            ])
             .args(["--address", &self.bus.address()])
             .arg("--runtime-directory")
             .arg(self.directory().join("run"));

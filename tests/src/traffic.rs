@@ -71,7 +71,7 @@ impl Traffic {
                     match stream.write(&chunk) {
                         Ok(_) => stalled = 0,
                         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                            stalled += 1
+                            stalled += 1;
                         }
                         Err(_) => break,
                     }

@@ -95,7 +95,7 @@ fn a_grant_says_what_is_left_from_exactly_which_counters() {
         interface_index: 4,
         tx_counter: 1000,
         rx_counter: 2000,
-        boottime_usec: 55,
+        boottime_usec: 77,
         available_bytes: 30_000_000,
         available_receive_bytes: 30_000_000,
         drip_bytes_per_second: 100,
