@@ -37,7 +37,9 @@ pub enum Command {
 #[derive(Debug, Default)]
 struct Desired {
     links: BTreeMap<String, Figures>,
-    /// Whether the daemon may look after links that are not ours any more.
+    /// Whether it is known which links are ours at all.
+    named: bool,
+    /// Whether the daemon looks after no links but ours.
     tidy: bool,
     waiting: Vec<Refresh>,
 }
@@ -60,6 +62,7 @@ impl Desired {
                         (name, figures)
                     })
                     .collect();
+                self.named = true;
                 self.tidy = false;
             }
             Command::Figures(name, latest) => {
@@ -162,6 +165,9 @@ async fn serve(
         if present { "there" } else { "not there yet" }
     );
     let mut said = String::new();
+    while let Ok(command) = commands.try_recv() {
+        desired.apply(command);
+    }
     loop {
         if present {
             let outcome = deliver(connection, desired).await;
@@ -225,7 +231,7 @@ async fn deliver(connection: &Connection, desired: &mut Desired) -> zbus::Result
             figures.delivered = true;
         }
     }
-    if !desired.tidy {
+    if desired.named && !desired.tidy {
         forget_others(connection, &enforcer, desired).await?;
         desired.tidy = true;
     }

@@ -61,6 +61,7 @@ pub fn classify(qdiscs: &[Qdisc], filtered: bool) -> Root {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netlink::qdisc::Backlog;
 
     fn qdisc(parent: Parent, major: u32, kind: &str) -> Qdisc {
         Qdisc {
@@ -70,6 +71,7 @@ mod tests {
             kind: kind.into(),
             options: vec![1, 2],
             bytes: 0,
+            backlog: Backlog::default(),
         }
     }
 

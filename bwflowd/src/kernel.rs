@@ -5,10 +5,11 @@ use std::io;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
+use tracing::debug;
 
 use crate::foreign::{self, Root};
 use crate::netlink::link::Link;
-use crate::netlink::qdisc::{Handle, Parent, Qdisc};
+use crate::netlink::qdisc::{Backlog, Handle, Parent, Qdisc};
 use crate::netlink::socket::{Socket, push_attribute};
 use crate::netlink::tbf::Tbf;
 
@@ -39,11 +40,17 @@ pub trait Kernel {
     /// # Errors
     /// `ENOENT` when the kernel has no `sch_tbf`, `EPERM` without CAP_NET_ADMIN, and so on.
     fn shape(&mut self, index: u32, tbf: &Tbf) -> io::Result<()>;
-    /// Puts a fair queue with short delay into our bucket; `false` when the kernel has none.
+    /// What waits behind our bucket.
     ///
     /// # Errors
     /// What rtnetlink reports.
-    fn queue_fairly(&mut self, index: u32, rate: u64, packet: u32) -> io::Result<bool>;
+    fn backlog(&mut self, index: u32) -> io::Result<Backlog>;
+    /// Puts an empty queue into our bucket; what waited in the old one is dropped. It is a fair
+    /// one with short delay, or a plain one when the kernel lacks that.
+    ///
+    /// # Errors
+    /// What rtnetlink reports.
+    fn renew_queue(&mut self, index: u32, tbf: &Tbf, packet: u32) -> io::Result<()>;
     /// Takes our bucket off and puts `before` back, or the kernel's default.
     ///
     /// # Errors
@@ -132,23 +139,36 @@ impl Kernel for Linux {
             .replace_qdisc(index, Parent::Root, Handle::OURS, "tbf", &tbf.options())
     }
 
-    fn queue_fairly(&mut self, index: u32, rate: u64, packet: u32) -> io::Result<bool> {
-        if !self.fair_queue {
-            return Ok(false);
-        }
+    fn backlog(&mut self, index: u32) -> io::Result<Backlog> {
+        let root = self.socket.root_qdisc(index)?;
+        Ok(root.map(|qdisc| qdisc.backlog).unwrap_or_default())
+    }
+
+    fn renew_queue(&mut self, index: u32, tbf: &Tbf, packet: u32) -> io::Result<()> {
         let class = Parent::Other(Handle::OURS.0 | 1);
-        let options = fq_codel_options(rate, packet);
-        match self
+        let [first, second] = Handle::QUEUES;
+        let taken = self
             .socket
-            .replace_qdisc(index, class, Handle(0), "fq_codel", &options)
-        {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.fair_queue = false;
-                Ok(false)
+            .qdiscs()?
+            .iter()
+            .any(|q| q.index == index && q.handle == first);
+        let handle = if taken { second } else { first };
+        if self.fair_queue {
+            let options = fq_codel_options(tbf.rate, packet);
+            match self
+                .socket
+                .replace_qdisc(index, class, handle, "fq_codel", &options)
+            {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    debug!("this kernel has no fq_codel; using a short queue");
+                    self.fair_queue = false;
+                }
+                other => return other,
             }
-            Err(error) => Err(error),
         }
+        // struct tc_fifo_qopt
+        self.socket
+            .replace_qdisc(index, class, handle, "bfifo", &tbf.limit.to_ne_bytes())
     }
 
     fn unshape(&mut self, index: u32, before: Option<&Qdisc>) -> io::Result<()> {

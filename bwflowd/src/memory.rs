@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::netlink::qdisc::{Handle, Parent, Qdisc};
+use crate::netlink::qdisc::{Backlog, Handle, Parent, Qdisc};
 
 const FILE: &str = "qdiscs.json";
 
@@ -75,6 +75,7 @@ impl Memory {
             kind: entry.kind.clone(),
             options: entry.options.clone(),
             bytes: 0,
+            backlog: Backlog::default(),
         })
     }
 
@@ -109,6 +110,7 @@ mod tests {
             kind: "pfifo".into(),
             options: vec![77, 0, 0, 0],
             bytes: 0,
+            backlog: Backlog::default(),
         }
     }
 

@@ -25,8 +25,11 @@ const WORTHWHILE: i64 = 128 * 1024;
 const SLACK: i64 = 32 * 1024;
 /// The shortest time between two looks.
 const SOONEST: Duration = Duration::from_millis(20);
-/// How often a link is looked at while something of ours holds it.
-const WATCHFUL: Duration = Duration::from_secs(1);
+/// How often a held link is looked at.
+const HELD: Duration = Duration::from_secs(1);
+/// How often an idle armed link is looked at if it could run dry before: then it stands still for
+/// at most this long until what the bucket overcharged is made good.
+const ARMED: Duration = Duration::from_millis(250);
 /// Up to this rate a held link's segments are cut into packets, by a peak bucket of one packet:
 /// other flows get their turn between them, and the interface's counter sees every header that
 /// the bucket is charged for. Above, 200 Mbit/s, a timer for each packet would cost too much.
@@ -166,7 +169,8 @@ impl Terms {
                 let dry = tokens < DRY;
                 let grown = fillable > tokens.saturating_add(half.max(WORTHWHILE));
                 let outdated = differs(bucket.rate(), self.armed_rate());
-                if ahead || dry || grown || outdated {
+                let spent = remaining < WORTHWHILE;
+                if ahead || dry || grown || outdated || spent {
                     fill
                 } else {
                     Step::Keep
@@ -205,8 +209,8 @@ impl Terms {
             // What is received flows past the bucket, so that only looking holds it back.
             Form::Armed(_) if !self.sending_only => until(fastest),
             // The bucket holds by itself: a look in time is only needed to fill it again.
-            Form::Armed(_) => until(fastest).max(WATCHFUL).min(until(pace)),
-            Form::Held(_) | Form::Unknown => WATCHFUL,
+            Form::Armed(_) => until(fastest).max(ARMED).min(until(pace)),
+            Form::Held(_) | Form::Unknown => HELD,
         };
         wait.clamp(SOONEST, self.poll.max(SOONEST))
     }
@@ -356,10 +360,10 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_armed_link_costs_a_look_a_second_at_most() {
+    fn an_idle_armed_link_costs_four_looks_a_second_at_most() {
         let next = TERMS.next_look(100_000_000, &bucket(100_000_000, 0), 10_000_000_000);
         assert_eq!(next, SOONEST);
-        let next = TERMS.next_look(100_000_000, &bucket(100_000_000, 0), 10);
-        assert_eq!(next, WATCHFUL);
+        let next = TERMS.next_look(10_000_000, &bucket(10_000_000, 0), 10);
+        assert_eq!(next, ARMED);
     }
 }

@@ -345,11 +345,8 @@ impl Shaper {
         // bucket next to nothing gets through, however fast the link is.
         kernel.shape(index, &held)?;
         self.form = Form::Held(held.rate);
-        if fresh && !kernel.queue_fairly(index, held.rate, terms.packet)? {
-            debug!(
-                link = self.name,
-                "no fq_codel in this kernel; using a short queue"
-            );
+        if fresh {
+            kernel.renew_queue(index, &held, terms.packet)?;
         }
         if let Some(link) = kernel.link(&self.name)?
             && link.index == index
@@ -370,7 +367,19 @@ impl Shaper {
                 "armed"
             );
         } else {
-            info!(link = self.name, remaining, rate = held.rate, "held");
+            // The kernel never sends what does not fit the small bucket: whole segments from
+            // before would stand in the way for ever.
+            let waiting = kernel.backlog(index)?;
+            if waiting.bytes > waiting.packets.saturating_mul(terms.packet) {
+                kernel.renew_queue(index, &held, terms.packet)?;
+            }
+            info!(
+                link = self.name,
+                remaining,
+                rate = held.rate,
+                ?waiting,
+                "held"
+            );
         }
         Ok(remaining)
     }

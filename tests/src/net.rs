@@ -29,6 +29,9 @@ impl Namespace {
         run("ip", &["netns", "add", &name]);
         let namespace = Self { name };
         namespace.ip("link set lo up");
+        // Neighbour discovery speaks by itself, and the tests count every byte.
+        namespace
+            .within(|| fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").unwrap());
         namespace
     }
 

@@ -117,3 +117,28 @@ fn a_stolen_limit_is_back_within_100_ms() {
         assert!(took < Duration::from_millis(100));
     }
 }
+
+#[test]
+fn a_link_that_ran_dry_goes_on_at_its_drip() {
+    let mut rig = Rig::for_daemon();
+    rig.start_daemon();
+    let _traffic = Traffic::start(&rig.pair);
+    wait_for("traffic", Duration::from_secs(5), || {
+        (rig.pair.received() > 10_000_000).then_some(())
+    });
+    // In the middle of a full-speed stream, whose segments then stand in the queue.
+    set_grant(&rig, grant(&rig.pair, 200_000_000, 125_000)).unwrap();
+    rig.wait_state("throttled", Duration::from_secs(10));
+    // The sender lost what was queued and takes its time to notice.
+    wait_for("the stream goes on", Duration::from_secs(5), || {
+        let before = rig.pair.received();
+        std::thread::sleep(Duration::from_millis(500));
+        (rig.pair.received() - before > 50_000).then_some(())
+    });
+    let got = rate_over(Duration::from_secs(10), || rig.pair.received());
+    println!(
+        "MEASURED after running dry {:.4} Mbit/s of 1",
+        got * 8.0 / 1e6
+    );
+    assert!((got / 125_000.0 - 1.0).abs() < 0.02);
+}

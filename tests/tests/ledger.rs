@@ -26,18 +26,12 @@ fn pauses(seed: u64) -> impl Iterator<Item = Duration> {
 #[test]
 fn two_hundred_kills_lose_and_invent_not_a_byte() {
     let mut rig = Rig::new();
-    // Quiet until the first anchor is in the ledger, so that its value is known.
-    rig.pair.inside.ip("link set lo up");
     rig.start(&young(
         "9000 GB",
         "8999 GB",
         "[daemon]\npoll_interval_seconds = 1\n",
     ));
-    let (_, (counted, charged)) = wait_for("a quiet link", Duration::from_secs(20), || {
-        let before = rig.pair.sent();
-        let charged = rig.report()?["used_bytes"].as_u64()?;
-        (rig.pair.sent() == before).then_some((before, charged))
-    });
+    assert_eq!(rig.pair.sent(), 0, "the first anchor stands at zero");
     let traffic = Traffic::start(&rig.pair);
     let seed = u64::from(std::process::id());
     println!("seed {seed}");
@@ -50,19 +44,24 @@ fn two_hundred_kills_lose_and_invent_not_a_byte() {
     }
     assert_eq!(total, KILLS);
     drop(traffic);
-    let (_, used) = wait_for(
-        "the last byte in the ledger",
-        Duration::from_secs(30),
-        || {
-            rig.owner("org.bwflow1.Helper")?;
-            let sent = rig.pair.sent();
-            let used = rig.report()?["used_bytes"].as_u64()? - charged;
-            (rig.pair.sent() == sent && used == sent - counted).then_some(used)
-        },
-    );
+    let begin = std::time::Instant::now();
+    let used = loop {
+        let sent = rig.pair.sent();
+        let report = rig.owner("org.bwflow1.Helper").and_then(|_| rig.report());
+        let used = report.map_or(0, |report| report["used_bytes"].as_u64().unwrap());
+        if used == sent {
+            break used;
+        }
+        assert!(
+            begin.elapsed() < Duration::from_secs(20),
+            "{used} bytes charged, {sent} counted, off by {}",
+            i128::from(used) - i128::from(sent)
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    };
     println!(
         "{KILLS} kills, {used} bytes charged, {} counted",
-        rig.pair.sent() - counted
+        rig.pair.sent()
     );
     assert!(used > 1_000_000_000);
 }

@@ -17,6 +17,7 @@ const TCA_KIND: u16 = 1;
 const TCA_OPTIONS: u16 = 2;
 const TCA_STATS2: u16 = 7;
 const TCA_STATS_BASIC: u16 = 1;
+const TCA_STATS_QUEUE: u16 = 3;
 
 /// A queueing discipline's handle, `major:minor`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -25,6 +26,10 @@ pub struct Handle(pub u32);
 impl Handle {
     /// By this major number bwflow's own discipline is known.
     pub const OURS: Self = Self(0xb0f1_0000);
+
+    /// The queue inside our own has one of these. The kernel makes a new discipline for a handle
+    /// that is not there, and only changes the old one otherwise.
+    pub const QUEUES: [Self; 2] = [Self(0xb0f2_0000), Self(0xb0f3_0000)];
 
     /// The upper half: which discipline.
     pub const fn major(self) -> u32 {
@@ -73,6 +78,17 @@ pub struct Qdisc {
     pub options: Vec<u8>,
     /// Bytes that have left it.
     pub bytes: u64,
+    /// What waits in it.
+    pub backlog: Backlog,
+}
+
+/// What waits in a discipline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Bytes.
+    pub bytes: u32,
+    /// Packets; a segment that the hardware or the kernel will cut later counts as one.
+    pub packets: u32,
 }
 
 impl Qdisc {
@@ -98,6 +114,7 @@ impl Qdisc {
             kind: String::new(),
             options: Vec::new(),
             bytes: 0,
+            backlog: Backlog::default(),
         };
         for attribute in attributes(message.payload, TCMSG) {
             let value = attribute.value();
@@ -109,8 +126,23 @@ impl Qdisc {
                 TCA_OPTIONS => qdisc.options = value.to_vec(),
                 TCA_STATS2 => {
                     for stats in attributes(value, 0) {
-                        if stats.kind() == TCA_STATS_BASIC {
-                            qdisc.bytes = u64::from_ne_bytes(*stats.value().first_chunk()?);
+                        let stats_value = stats.value();
+                        match stats.kind() {
+                            TCA_STATS_BASIC => {
+                                qdisc.bytes = u64::from_ne_bytes(*stats_value.first_chunk()?);
+                            }
+                            // struct gnet_stats_queue: qlen, backlog, drops, ...
+                            TCA_STATS_QUEUE => {
+                                let word = |offset: usize| -> Option<u32> {
+                                    let bytes = stats_value.get(offset..)?;
+                                    Some(u32::from_ne_bytes(*bytes.first_chunk()?))
+                                };
+                                qdisc.backlog = Backlog {
+                                    packets: word(0)?,
+                                    bytes: word(4)?,
+                                };
+                            }
+                            _ => {}
                         }
                     }
                 }
