@@ -224,6 +224,12 @@ impl<K: Kernel> Enforcer<K> {
         let shaper = &entry.shaper;
         let state = shaper.state();
         if state != entry.state {
+            info!(
+                link = name,
+                limit = shaper.limit(),
+                "{} -> {state}",
+                entry.state
+            );
             entry.state = state;
             entry.since_usec = unix_usec();
         }

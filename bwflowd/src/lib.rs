@@ -14,3 +14,5 @@ pub mod plan;
 pub mod privilege;
 pub mod run;
 pub mod shaper;
+#[cfg(test)]
+mod simulator;

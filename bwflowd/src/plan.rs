@@ -123,7 +123,7 @@ impl Terms {
         Tbf {
             rate,
             burst: self.small_bucket(rate),
-            limit: queue.clamp(32 * self.packet.min(1 << 20), 16 << 20),
+            limit: queue.clamp(10 * self.packet.min(1 << 20), 16 << 20),
             peak: (rate <= CUT_BELOW).then(|| Peak {
                 rate: 8 * rate,
                 burst: self.packet,

@@ -335,7 +335,6 @@ impl Shaper {
         if step == Step::Open {
             kernel.unshape(index, memory.recall(index).as_ref())?;
             self.form = Form::Open;
-            info!(link = self.name, "limit taken off");
             return Ok(self.remaining(kernel.now()));
         }
         debug!(link = self.name, before = ?self.form, ?step, "changing");
@@ -360,7 +359,7 @@ impl Shaper {
             let passed = kernel.passed(index)?.unwrap_or_default();
             kernel.shape(index, &armed)?;
             self.form = Form::Armed(Bucket::full(armed.rate, armed.burst, passed, kernel.now()));
-            info!(
+            debug!(
                 link = self.name,
                 burst = armed.burst,
                 rate = armed.rate,
@@ -373,7 +372,7 @@ impl Shaper {
             if waiting.bytes > waiting.packets.saturating_mul(terms.packet) {
                 kernel.renew_queue(index, &held, terms.packet)?;
             }
-            info!(
+            debug!(
                 link = self.name,
                 remaining,
                 rate = held.rate,
@@ -430,3 +429,6 @@ fn hint(error: &io::Error) -> &'static str {
         _ => "the kernel refused; trying again",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,7 +60,7 @@ fn a_grant_is_held_to_the_byte_at_full_speed() {
     let traffic = Traffic::start(&rig.pair);
     std::thread::sleep(Duration::from_millis(300));
     let speed = rate_over(Duration::from_millis(500), || rig.pair.received()) * 8.0 / 1e9;
-    println!("unlimited: {speed:.1} Gbit/s");
+    println!("MEASURED unlimited: {speed:.1} Gbit/s");
     assert!(speed > 5.0);
     let granted = grant(&rig.pair, 1_000_000_000, 125_000);
     let before = granted.tx_counter;
@@ -75,7 +75,9 @@ fn a_grant_is_held_to_the_byte_at_full_speed() {
         assert!(sent <= allowed + 65_536, "{} bytes over", sent - allowed);
     });
     let sent = rig.pair.sent() - before;
-    println!("sent {sent}, worst {worst}");
+    println!(
+        "MEASURED sent {sent} bytes of a grant of 1000000000 and its drip; at worst {worst} bytes over"
+    );
     assert!(sent > 990_000_000);
     drop(traffic);
 }
@@ -113,7 +115,7 @@ fn a_stolen_limit_is_back_within_100_ms() {
         let (took, ()) = wait_for("shaped again", Duration::from_secs(2), || {
             rig.pair.inside.is_shaped(LINK).then_some(())
         });
-        println!("back after {took:?} (with the time tc takes to tell)");
+        println!("MEASURED a stolen limit is back after {took:?} (with the time tc takes to tell)");
         assert!(took < Duration::from_millis(100));
     }
 }
@@ -141,4 +143,74 @@ fn a_link_that_ran_dry_goes_on_at_its_drip() {
         got * 8.0 / 1e6
     );
     assert!((got / 125_000.0 - 1.0).abs() < 0.02);
+}
+
+/// The round trips of 100 pings beside a stream, in milliseconds, ascending.
+fn pings(pair: &Pair) -> Vec<f64> {
+    let arguments = [
+        "netns",
+        "exec",
+        pair.inside.name(),
+        "ping",
+        "-n",
+        "-i",
+        "0.1",
+        "-c",
+        "100",
+    ];
+    let arguments = [&arguments[..], &["-W", "2", "10.99.0.2"]].concat();
+    let output = std::process::Command::new("ip")
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let times = text
+        .lines()
+        .filter_map(|line| line.split("time=").nth(1)?.split(' ').next());
+    let mut times: Vec<f64> = times.map(|time| time.parse().unwrap()).collect();
+    times.sort_by(f64::total_cmp);
+    times
+}
+
+#[test]
+fn ping_stays_usable_beside_a_stream_at_1_megabit() {
+    let mut rig = Rig::for_daemon();
+    rig.start_daemon();
+    set_grant(&rig, grant(&rig.pair, 0, 125_000)).unwrap();
+    let _traffic = Traffic::start(&rig.pair);
+    std::thread::sleep(Duration::from_secs(2));
+    let times = pings(&rig.pair);
+    let (p50, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
+    let queue = if rig.pair.inside.qdiscs(LINK).contains("fq_codel") {
+        "fq_codel"
+    } else {
+        "bfifo"
+    };
+    println!(
+        "MEASURED ping beside a stream at 1 Mbit/s ({queue}): p50 {p50} ms, p99 {p99} ms, {} of 100",
+        times.len()
+    );
+    assert!(times.len() >= 80, "{} answers", times.len());
+    assert!(p50 < if queue == "fq_codel" { 60.0 } else { 200.0 });
+}
+
+#[test]
+fn a_cap_holds_while_bytes_are_left() {
+    let mut rig = Rig::for_daemon();
+    rig.start_daemon();
+    let capped = Grant {
+        peak_bytes_per_second: 12_500_000,
+        ..grant(&rig.pair, 50_000_000, 125_000)
+    };
+    set_grant(&rig, capped).unwrap();
+    let _traffic = Traffic::start(&rig.pair);
+    std::thread::sleep(Duration::from_millis(500));
+    let got = rate_over(Duration::from_secs(2), || rig.pair.received());
+    println!(
+        "MEASURED capped at 100 Mbit/s with bytes left: {:.2} Mbit/s",
+        got * 8.0 / 1e6
+    );
+    assert!((0.90..1.02).contains(&(got / 12_500_000.0)));
+    rig.wait_state("throttled", Duration::from_secs(20));
+    assert!(rig.pair.received() < 50_000_000 + 20 * 125_000);
 }

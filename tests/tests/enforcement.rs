@@ -67,19 +67,20 @@ impl Promise {
     }
 
     /// Fails if much less was received.
-    fn nearly_used_up(&mut self, rig: &Rig) {
+    fn nearly_used_up(&mut self, rig: &Rig, what: &str) {
         let received = self.check(rig);
         let share = received as f64 / self.paid() as f64;
         println!(
-            "received {received} of {} paid ({share:.4}), worst {}",
+            "MEASURED {what}: the peer received {received} of {} paid bytes ({:.2} %), at worst {} over",
             self.paid(),
+            share * 100.0,
             self.worst
         );
         assert!(share >= 0.95);
     }
 }
 
-fn full_speed_until_exhausted(more: &str) {
+fn full_speed_until_exhausted(what: &str, more: &str) {
     let mut rig = Rig::new();
     let before = rig.pair.received();
     rig.start(&young("1 GB", "300 MB", more));
@@ -94,23 +95,23 @@ fn full_speed_until_exhausted(more: &str) {
     throughout(Duration::from_secs(8), |_| {
         promise.check(&rig);
     });
-    promise.nearly_used_up(&rig);
+    promise.nearly_used_up(&rig, what);
     rig.wait_state("throttled", Duration::from_secs(5));
 }
 
 #[test]
 fn nothing_goes_over_at_full_speed() {
-    full_speed_until_exhausted("");
+    full_speed_until_exhausted("full speed", "");
 }
 
 #[test]
 fn nothing_goes_over_when_looks_are_15_seconds_apart() {
-    full_speed_until_exhausted("[daemon]\npoll_interval_seconds = 15\n");
+    full_speed_until_exhausted("looks 15 s apart", "[daemon]\npoll_interval_seconds = 15\n");
 }
 
 #[test]
 fn nothing_goes_over_when_looks_are_a_second_apart() {
-    full_speed_until_exhausted("[daemon]\npoll_interval_seconds = 1\n");
+    full_speed_until_exhausted("looks 1 s apart", "[daemon]\npoll_interval_seconds = 1\n");
 }
 
 #[test]
@@ -132,7 +133,7 @@ fn the_kernel_ends_it_when_both_are_killed_a_second_before() {
         promise.check(&rig);
     });
     assert!(rig.pair.inside.is_shaped(LINK));
-    promise.nearly_used_up(&rig);
+    promise.nearly_used_up(&rig, "both killed 1 s before");
 }
 
 #[test]
@@ -169,7 +170,7 @@ fn the_daemon_arms_alone_when_the_helper_is_killed_ten_seconds_before() {
     throughout(Duration::from_secs(4), |_| {
         promise.check(&rig);
     });
-    promise.nearly_used_up(&rig);
+    promise.nearly_used_up(&rig, "helper killed 10 s before");
 }
 
 #[test]
@@ -201,7 +202,7 @@ fn a_larger_budget_opens_the_link_and_a_wrong_file_changes_nothing() {
     rig.configure("[bandwidth]\nmonthly_budget = \"many\"\n");
     rig.helper.as_ref().unwrap().signal(hangup);
     throughout(Duration::from_secs(1), |_| {
-        assert_eq!(rig.state_word(), "throttled")
+        assert_eq!(rig.state_word(), "throttled");
     });
     assert!(rig.helper.as_mut().unwrap().runs());
     rig.configure(&young("100 GB", "50 GB", ""));

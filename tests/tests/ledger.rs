@@ -60,7 +60,7 @@ fn two_hundred_kills_lose_and_invent_not_a_byte() {
         std::thread::sleep(Duration::from_millis(100));
     };
     println!(
-        "{KILLS} kills, {used} bytes charged, {} counted",
+        "MEASURED {KILLS} kills of the helper under traffic: {used} bytes charged, {} counted",
         rig.pair.sent()
     );
     assert!(used > 1_000_000_000);

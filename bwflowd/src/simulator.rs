@@ -1,0 +1,169 @@
+//! A kernel made of arithmetic: one link, one token bucket, a clock that tests turn.
+
+use std::io;
+use std::time::Duration;
+
+use crate::foreign::Root;
+use crate::kernel::Kernel;
+use crate::netlink::link::Link;
+use crate::netlink::qdisc::{Backlog, Handle, Parent, Qdisc};
+use crate::netlink::tbf::Tbf;
+
+/// The link's name.
+pub(crate) const NAME: &str = "sim0";
+
+#[derive(Clone, Copy, Debug)]
+struct Installed {
+    tbf: Tbf,
+    /// Bytes times 10^9, so that no fraction is lost.
+    tokens: u128,
+    passed: u64,
+}
+
+/// The simulated kernel.
+#[derive(Debug)]
+pub(crate) struct Simulator {
+    now: Duration,
+    /// The link, while there is one.
+    pub(crate) link: Option<Link>,
+    bucket: Option<Installed>,
+    /// What somebody else put at the root.
+    pub(crate) foreign: Option<Root>,
+    /// What the link can do, bytes per second.
+    pub(crate) speed: u64,
+    /// How many requests changed something.
+    pub(crate) changes: u32,
+    /// The errno of every change, if the kernel is to refuse.
+    pub(crate) refuse: Option<i32>,
+}
+
+impl Simulator {
+    /// A link that can do `speed` bytes a second and has been up for a while.
+    pub(crate) fn new(speed: u64) -> Self {
+        let link = Link {
+            index: 3,
+            name: NAME.to_owned(),
+            mtu: 1500,
+            running: true,
+            tx: 0,
+            rx: 0,
+        };
+        Self {
+            now: Duration::from_secs(1000),
+            link: Some(link),
+            bucket: None,
+            foreign: None,
+            speed,
+            changes: 0,
+            refuse: None,
+        }
+    }
+
+    /// Lets time pass while somebody wants to send `wanted` bytes a second.
+    pub(crate) fn pass(&mut self, time: Duration, wanted: u64) {
+        const NANO: u128 = 1_000_000_000;
+        self.now += time;
+        let Some(link) = &mut self.link else { return };
+        let mut bytes = u128::from(wanted.min(self.speed)) * time.as_nanos();
+        if let Some(bucket) = &mut self.bucket {
+            let tbf = &bucket.tbf;
+            let gained = u128::from(tbf.rate) * time.as_nanos();
+            let capped = tbf.peak.map_or(bytes, |peak| {
+                bytes.min(u128::from(peak.rate) * time.as_nanos())
+            });
+            // Tokens that come in while the bucket is full are lost only if nobody takes them.
+            bytes = capped.min(bucket.tokens + gained);
+            let full = u128::from(tbf.burst) * NANO;
+            bucket.tokens = (bucket.tokens + gained - bytes).min(full);
+            bucket.passed += u64::try_from(bytes / NANO).unwrap_or(u64::MAX);
+        }
+        link.tx += u64::try_from(bytes / NANO).unwrap_or(u64::MAX);
+    }
+
+    /// Bytes sent so far.
+    pub(crate) fn sent(&self) -> u64 {
+        self.link.as_ref().map_or(0, |link| link.tx)
+    }
+
+    /// The bucket on the link.
+    pub(crate) fn tbf(&self) -> Option<Tbf> {
+        self.bucket.map(|bucket| bucket.tbf)
+    }
+
+    /// Somebody takes the bucket away.
+    pub(crate) fn steal(&mut self) {
+        self.bucket = None;
+    }
+
+    fn change(&mut self) -> io::Result<()> {
+        self.changes += 1;
+        self.refuse
+            .map_or(Ok(()), |errno| Err(io::Error::from_raw_os_error(errno)))
+    }
+}
+
+impl Kernel for Simulator {
+    fn now(&self) -> Duration {
+        self.now
+    }
+
+    fn link(&mut self, name: &str) -> io::Result<Option<Link>> {
+        Ok(self.link.clone().filter(|link| link.name == name))
+    }
+
+    fn root(&mut self, _index: u32) -> io::Result<Root> {
+        Ok(match (&self.bucket, &self.foreign) {
+            (Some(_), _) => Root::Ours,
+            (None, Some(root)) => root.clone(),
+            (None, None) => Root::Default,
+        })
+    }
+
+    fn passed(&mut self, _index: u32) -> io::Result<Option<u64>> {
+        Ok(self.bucket.map(|bucket| bucket.passed))
+    }
+
+    fn shape(&mut self, _index: u32, tbf: &Tbf) -> io::Result<()> {
+        self.change()?;
+        let passed = self.bucket.map_or(0, |bucket| bucket.passed);
+        let tokens = u128::from(tbf.burst) * 1_000_000_000;
+        self.bucket = Some(Installed {
+            tbf: *tbf,
+            tokens,
+            passed,
+        });
+        Ok(())
+    }
+
+    fn backlog(&mut self, _index: u32) -> io::Result<Backlog> {
+        Ok(Backlog::default())
+    }
+
+    fn renew_queue(&mut self, _index: u32, _tbf: &Tbf, _packet: u32) -> io::Result<()> {
+        self.change()
+    }
+
+    fn unshape(&mut self, _index: u32, before: Option<&Qdisc>) -> io::Result<()> {
+        self.change()?;
+        self.bucket = None;
+        self.foreign = before.cloned().map(Root::Restorable);
+        Ok(())
+    }
+
+    fn fastest(&self, _name: &str) -> u64 {
+        self.speed
+    }
+}
+
+/// A discipline that can be put back.
+pub(crate) fn pfifo() -> Qdisc {
+    Qdisc {
+        index: 3,
+        handle: Handle(0x8001_0000),
+        parent: Parent::Root,
+        kind: "pfifo".to_owned(),
+        options: vec![77, 0, 0, 0],
+        bytes: 0,
+        backlog: Backlog::default(),
+    }
+}
