@@ -9,17 +9,16 @@ use tracing::{debug, info, warn};
 
 use crate::account::{Account, Reading};
 use crate::bucket::Bucket;
+use crate::contest::Contest;
 use crate::foreign::Root;
 use crate::kernel::Kernel;
 use crate::memory::Memory;
 use crate::netlink::link::Link;
+use crate::pace::Pace;
 use crate::plan::{Form, Step, Terms};
 
 /// How long a link whose kernel said no is left alone.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// Our bucket was taken away this often within [`CONTEST`]: somebody else insists.
-const CONTESTED: u32 = 20;
-const CONTEST: Duration = Duration::from_secs(10);
 
 /// A link and what is done with it.
 #[derive(Debug)]
@@ -32,12 +31,8 @@ pub struct Shaper {
     fastest: u64,
     /// Whether what is at the root must be read before anything is done.
     inspect: bool,
-    /// When the last look was, and what was left then.
-    last: Option<(Duration, i64)>,
-    /// Bytes per second charged of late: rises at once, halves within a second.
-    pace: u64,
-    /// When counting of take-aways began, and how many there were.
-    contest: (Duration, u32),
+    pace: Pace,
+    contest: Contest,
 }
 
 impl Shaper {
@@ -51,9 +46,8 @@ impl Shaper {
             blocked_by: String::new(),
             fastest: 0,
             inspect: true,
-            last: None,
-            pace: u64::MAX,
-            contest: (Duration::ZERO, 0),
+            pace: Pace::default(),
+            contest: Contest::default(),
         }
     }
 
@@ -76,7 +70,7 @@ impl Shaper {
     /// at the next look.
     pub fn set_account(&mut self, account: Account) {
         self.account = Some(account);
-        self.last = None;
+        self.pace.interrupt();
     }
 
     /// What holds the link now.
@@ -198,7 +192,10 @@ impl Shaper {
             return Ok(poll);
         };
         let remaining = account.remaining(now);
-        self.observe_pace(remaining, now);
+        let drip = account.grant().drip_bytes_per_second;
+        if let Some(rate) = self.pace.observe(remaining, drip, now) {
+            self.fastest = self.fastest.max(rate.saturating_mul(2));
+        }
         let terms = self.terms();
         let step = terms.decide(remaining, &self.form);
         let remaining = match step {
@@ -206,8 +203,8 @@ impl Shaper {
             _ => self.carry_out(step, &terms, kernel, memory, index)?,
         };
         self.blocked_by.clear();
-        self.last = Some((kernel.now(), remaining));
-        Ok(terms.next_look(remaining, &self.form, self.pace))
+        self.pace.begin(remaining, kernel.now());
+        Ok(terms.next_look(remaining, &self.form, self.pace.rate()))
     }
 
     /// Finds out what is at the root. Returns a time to wait when nothing can be done now.
@@ -231,7 +228,7 @@ impl Shaper {
                 ?root,
                 "somebody took our limit off the link"
             );
-            if self.is_contested(now) {
+            if self.contest.lost(now) {
                 warn!(
                     link = self.name,
                     "another program keeps replacing our limit; waiting"
@@ -266,34 +263,6 @@ impl Shaper {
         }
         self.blocked_by = blocked_by;
         Ok(None)
-    }
-
-    fn is_contested(&mut self, now: Duration) -> bool {
-        let (since, times) = self.contest;
-        self.contest = if now.saturating_sub(since) > CONTEST {
-            (now, 1)
-        } else {
-            (since, times + 1)
-        };
-        self.contest.1 > CONTESTED
-    }
-
-    /// Takes the traffic since the last look into the pace. Before the second look it counts as
-    /// unlimited, so that a fast sender is noticed in time.
-    fn observe_pace(&mut self, remaining: i64, now: Duration) {
-        let Some((at, left)) = self.last else { return };
-        let micros = now.saturating_sub(at).as_micros().max(1);
-        let drip = self.grant().map_or(0, |grant| grant.drip_bytes_per_second);
-        let spent = u128::try_from(i128::from(left) - i128::from(remaining)).unwrap_or(0);
-        let since = u64::try_from(spent * 1_000_000 / micros).unwrap_or(u64::MAX);
-        let since = since.saturating_add(drip);
-        self.fastest = self.fastest.max(since.saturating_mul(2));
-        let faded = if self.pace == u64::MAX {
-            0
-        } else {
-            u64::try_from(u128::from(self.pace) * 1_000_000 / (1_000_000 + micros)).unwrap_or(0)
-        };
-        self.pace = since.max(faded);
     }
 
     fn poll_interval(&self) -> Duration {

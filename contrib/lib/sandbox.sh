@@ -65,29 +65,8 @@ sandbox_bus() {
     sed -e "s/user=\"bwflowd\"/user=\"$SANDBOX_DAEMON_USER\"/" \
         -e "s/user=\"bwflow-helper\"/user=\"$SANDBOX_HELPER_USER\"/" \
         "$repo/dbus/org.bwflow1.conf" >"$dir/org.bwflow1.conf"
-    cat >"$dir/bus.conf" <<CONF
-<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>system</type>
-  <listen>unix:path=$dir/socket</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow user="*"/>
-    <deny own="*"/>
-    <deny send_type="method_call"/>
-    <allow send_type="signal"/>
-    <allow send_requested_reply="true" send_type="method_return"/>
-    <allow send_requested_reply="true" send_type="error"/>
-    <allow receive_type="method_call"/>
-    <allow receive_type="method_return"/>
-    <allow receive_type="error"/>
-    <allow receive_type="signal"/>
-    <allow send_destination="org.freedesktop.DBus"/>
-  </policy>
-  <include>$dir/org.bwflow1.conf</include>
-</busconfig>
-CONF
+    sed -e "s|@SOCKET@|$dir/socket|" -e "s|@POLICY@|$dir/org.bwflow1.conf|" \
+        "$repo/contrib/lib/bus.conf.in" >"$dir/bus.conf"
     export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$dir/socket
     dbus-daemon --config-file="$dir/bus.conf" --nofork --nopidfile >/run/sandbox/bus.log 2>&1 &
     wait_for 5 "the private bus listens" test -S "$dir/socket"

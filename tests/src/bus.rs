@@ -30,31 +30,10 @@ impl Bus {
             .replace("user=\"bwflow-helper\"", &format!("user=\"{helper_user}\""));
         let policy_file = directory.join("org.bwflow1.conf");
         fs::write(&policy_file, policy).unwrap();
-        let config = format!(
-            r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>system</type>
-  <listen>unix:path={socket}</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow user="*"/>
-    <deny own="*"/>
-    <deny send_type="method_call"/>
-    <allow send_type="signal"/>
-    <allow send_requested_reply="true" send_type="method_return"/>
-    <allow send_requested_reply="true" send_type="error"/>
-    <allow receive_type="method_call"/>
-    <allow receive_type="method_return"/>
-    <allow receive_type="error"/>
-    <allow receive_type="signal"/>
-    <allow send_destination="org.freedesktop.DBus"/>
-  </policy>
-  <include>{policy}</include>
-</busconfig>"#,
-            socket = directory.join("bus").display(),
-            policy = policy_file.display(),
-        );
+        let config = fs::read_to_string(source().join("contrib/lib/bus.conf.in"))
+            .unwrap()
+            .replace("@SOCKET@", directory.join("bus").to_str().unwrap())
+            .replace("@POLICY@", policy_file.to_str().unwrap());
         fs::write(directory.join("bus.conf"), config).unwrap();
         Self {
             process: Self::spawn(directory),

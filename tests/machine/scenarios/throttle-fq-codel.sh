@@ -107,7 +107,8 @@ inside() {
     sandbox_bus
     configuration 1 >/tmp/first.toml
     sandbox_daemons /tmp/first.toml
-    for mbit in 1 10 100; do
+    # An emulated processor cannot fill 100 Mbit/s; the system tests do, under the host's kernel.
+    for mbit in 1 10; do
         measure "$mbit" || failed=1
     done
     end_process "$helper_pid" 20
