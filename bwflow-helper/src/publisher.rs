@@ -263,7 +263,7 @@ async fn forget_others(
             .build()
             .await?;
         let name = link.interface().await?;
-        tracing::info!("{name}: no longer in the configuration, its limit is taken off");
+        tracing::info!("{name}: not in the configuration; bwflowd is to forget it");
         enforcer.forget(&name).await?;
     }
     Ok(())

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use bwflow_proto::grant::Grant;
 use bwflow_proto::ledger::LedgerView;
 use bwflow_proto::state::LinkState;
+use bwflow_proto::units::format_rate;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info, warn};
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::lchown;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -62,7 +62,8 @@ fn prepare_directory(args: &Args) -> Result<()> {
         fs::create_dir_all(directory)?;
         if geteuid().is_root() {
             let (uid, gid) = find_user(&args.user).map_err(io::Error::other)?;
-            chown(directory, Some(uid.as_raw()), Some(gid.as_raw()))?;
+            // Never through a link: whoever could place one would be given what it points to.
+            lchown(directory, Some(uid.as_raw()), Some(gid.as_raw()))?;
         }
         Ok(())
     };
