@@ -225,12 +225,17 @@ impl<K: Kernel> Enforcer<K> {
         let shaper = &entry.shaper;
         let state = shaper.state();
         if state != entry.state {
-            info!(
-                link = name,
-                limit = shaper.limit(),
-                "{} -> {state}",
-                entry.state
-            );
+            match shaper.limit() {
+                0 => info!(link = name, "{} -> {state}", entry.state),
+                rate => {
+                    info!(
+                        link = name,
+                        "{} -> {state} at {}",
+                        entry.state,
+                        format_rate(rate)
+                    );
+                }
+            }
             entry.state = state;
             entry.since_usec = unix_usec();
         }
