@@ -7,6 +7,8 @@ repo=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
 source "$repo/contrib/lib/say.sh"
 # shellcheck source=contrib/lib/install.sh
 source "$repo/contrib/lib/install.sh"
+# shellcheck source=contrib/lib/settings.sh
+source "$repo/contrib/lib/settings.sh"
 # shellcheck source=contrib/lib/supervise.sh
 source "$repo/contrib/lib/supervise.sh"
 # shellcheck source=contrib/lib/sandbox.sh
@@ -28,7 +30,7 @@ Installs what is missing, builds bwflow, and runs it on this host (root or sudo)
 
   --interface IF    the link with the budget (the one with the default route)
   --budget AMOUNT   what the plan pays for in a month (100GB)
-  --burst AMOUNT    how much of it is there at once (50GB); the rest accrues evenly
+  --burst AMOUNT    how much of it is there at once (half of it); the rest accrues evenly
   --demo            show a plan being used up, in a sandbox; nothing on the host is touched
   --uninstall       stop bwflow and remove what this script installed, except
                     /etc/bwflow and /var/lib/bwflow; with --purge those too
@@ -46,19 +48,21 @@ wrong() {
     exit 2
 }
 
+# take OPTION VALUE
+take() {
+    [[ -n $2 && $2 != -* ]] || wrong "$1 needs a value${2:+, not $2}"
+    printf -v "${1#--}" %s "$2"
+}
+
 parse() {
     interface='' budget='' burst='' mode=run purge='' inside=''
     while (($#)); do
         case $1 in
             --interface | --budget | --burst)
-                [[ -n ${2:-} ]] || wrong "$1 needs a value"
-                printf -v "${1#--}" %s "$2"
+                take "$1" "${2:-}"
                 shift
                 ;;
-            --interface=?* | --budget=?* | --burst=?*)
-                local name=${1%%=*}
-                printf -v "${name#--}" %s "${1#*=}"
-                ;;
+            --interface=* | --budget=* | --burst=*) take "${1%%=*}" "${1#*=}" ;;
             --demo) mode=demo ;;
             --demo-inside) mode=demo inside=1 ;;
             --uninstall) mode=uninstall ;;
@@ -78,52 +82,31 @@ parse() {
 systemd_runs() { [[ -d /run/systemd/system ]]; }
 bus_answers() { dbus-send --system --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetId; }
 name_owned() {
-    dbus-send --system --print-reply=literal --dest=org.freedesktop.DBus / \
-        org.freedesktop.DBus.NameHasOwner "string:$1" | grep -q 'boolean true'
+    local reply
+    reply=$(dbus-send --system --print-reply=literal --dest=org.freedesktop.DBus / \
+        org.freedesktop.DBus.NameHasOwner "string:$1") && [[ $reply == *'boolean true'* ]]
 }
-published() { bwflowctl report --json 2>/dev/null | grep -q '"interface"'; }
+published() { [[ $(bwflowctl report --json 2>/dev/null) == *'"interface"'* ]]; }
 report() { /usr/local/bin/bwflowctl report; }
 
-# The interface of the default route with the lowest metric; IPv4 first.
-default_interface() {
-    local family
-    for family in -4 -6; do
-        ip -o "$family" route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p'
-    done | head -n 1
-}
-
-ask() {
-    local answer
-    read -r -p "$1 [$2]: " answer
-    printf '%s' "${answer:-$2}"
-}
-
-# Writes the configuration unless there is one.
-configure() {
+# Sets $draft, a configuration of $interface, $budget and $burst that the program itself has checked;
+# empty if there is a configuration already.
+draft_configuration() {
+    draft=''
     if [[ -e $CONFIG ]]; then
-        [[ -z $interface$budget$burst ]] ||
-            say "$CONFIG is there already and stays as it is: --interface, --budget and --burst were not used"
-        bwflowctl check-config "$CONFIG" >&2 || die "$CONFIG has errors; mend them and start again" 2
+        "$binaries/bwflowctl" check-config "$CONFIG" >&2 || die "$CONFIG has errors; mend them and start again" 2
         return 0
     fi
-    [[ -n $interface ]] || interface=$(default_interface)
-    [[ -n $interface ]] ||
-        die "no default route, so there is no telling which link has the budget; name it with --interface" 2
-    ip link show dev "$interface" >/dev/null 2>&1 ||
-        die "there is no interface $interface; 'ip link' lists those there are" 2
-    if [[ -t 0 && -t 2 ]]; then
-        [[ -n $budget ]] || budget=$(ask "What the plan of $interface pays for in a month" 100GB)
-        [[ -n $burst ]] || burst=$(ask "How much of it may flow at once" 50GB)
-    fi
-    local draft
-    draft=$(mktemp)
-    cat >"$draft" <<CONF
+    local pre_charge='# pre_charge = "50GB"     # the burst: what may flow at once; half of the budget unless given'
+    [[ -z $burst ]] || pre_charge="pre_charge = \"$burst\"       # the burst: what may flow at once"
+    draft=$(
+        cat <<CONF
 # What the plan pays for, and which link it is for. \`bwflowctl check-config\` checks this file;
 # \`systemctl reload bwflow-helper\` makes a change take effect.
 
 [bandwidth]
-monthly_budget = "${budget:-100GB}"
-pre_charge = "${burst:-50GB}"       # the burst: what may flow at once
+monthly_budget = "$budget"
+$pre_charge
 billing_day = 1
 timezone = "UTC"
 count = "tx"                # tx, rx, sum or max: what the provider bills
@@ -134,12 +117,17 @@ interface = "$interface"
 [daemon]
 poll_interval_seconds = 15
 CONF
-    if ! bwflowctl check-config "$draft" >&2; then
-        rm -f "$draft"
-        die "no configuration was written; give other values" 2
+    )
+    "$binaries/bwflowctl" check-config - <<<"$draft" >&2 || die "nothing was installed; give other values" 2
+}
+
+configure() {
+    if [[ -z $draft ]]; then
+        [[ -z $interface$budget$burst ]] ||
+            say "$CONFIG is there already and stays as it is: --interface, --budget and --burst were not used"
+        return 0
     fi
-    install -D -m 0644 "$draft" "$CONFIG"
-    rm -f "$draft"
+    install -D -m 0644 /dev/stdin "$CONFIG" <<<"$draft"
     step "wrote $CONFIG for $interface"
 }
 
@@ -161,7 +149,11 @@ run_with_systemd() {
 }
 
 run_in_foreground() {
-    local bus='' daemon helper stopping=''
+    bus='' daemon='' helper=''
+    # Whatever ends this script, the programs are ended in order. A trap that exits, rather than one
+    # that sets a flag, cannot be missed by a `wait` that begins a moment later.
+    trap stop_in_order EXIT
+    trap "trap '' INT TERM HUP; exit 0" INT TERM HUP
     if bus_answers >/dev/null 2>&1; then
         if name_owned org.bwflow1; then
             say "bwflow runs already; stop it first if the new build is to take its place"
@@ -177,7 +169,6 @@ run_in_foreground() {
         bus=$!
         wait_for 10 "the system bus answers" bus_answers
     fi
-    trap 'stopping=1' INT TERM HUP
     step "starting bwflowd and bwflow-helper in the foreground; Ctrl-C ends them"
     install -d -m 0750 -o bwflow-helper -g bwflow-helper "$STATE"
     keep bwflowd /usr/local/bin/bwflowd --user bwflowd --helper-user bwflow-helper &
@@ -186,25 +177,37 @@ run_in_foreground() {
         --no-new-privs --bounding-set=-all --inh-caps=-all \
         /usr/local/bin/bwflow-helper --config "$CONFIG" --state-directory "$STATE" &
     helper=$!
-    local code=0
-    if wait_for 15 "the link is published on the bus" published; then
-        report
-    elif [[ -z $stopping ]]; then
-        code=1 stopping=1
-    fi
-    while [[ -z $stopping ]]; do wait -n "$daemon" "$helper" || true; done
-    step "stopping bwflow-helper, then bwflowd, which lifts its limits"
+    wait_for 15 "the link is published on the bus" published || exit 1
+    report || exit 1
+    step "'bwflowctl status' in a second terminal shows what happens; Ctrl-C here ends it"
+    wait -n "$daemon" "$helper" || true
+    die "something killed the supervisor of bwflowd or of bwflow-helper; start again"
+}
+
+stop_in_order() {
+    # Neither a second Ctrl-C nor a terminal or log that is gone may leave a program behind.
+    trap '' INT TERM HUP PIPE
+    set +e
+    [[ -n $bus$daemon$helper ]] || return
+    step "stopping bwflow-helper, then bwflowd, which lifts its limits" 2>/dev/null
     release "$helper"
     release "$daemon"
-    [[ -z $bus ]] || release "$bus"
-    step "stopped"
-    return "$code"
+    release "$bus"
+    step "stopped" 2>/dev/null
+}
+
+# Before a long build: whether its result can be installed at all.
+need_sudo() {
+    have sudo || die "needs root, and there is no sudo here; run it as root"
+    as_root true || die "needs root; run it as root, or give this user sudo"
 }
 
 run() {
+    [[ -e $CONFIG ]] || settle
+    check_prebuilt
     if ((EUID != 0)); then
         # Without root only the build is possible; sudo does the rest.
-        as_root true || die "needs root: run it as root, or give this user sudo"
+        need_sudo
         build_release
         local arguments=()
         [[ -z $interface ]] || arguments+=(--interface "$interface")
@@ -212,8 +215,9 @@ run() {
         [[ -z $burst ]] || arguments+=(--burst "$burst")
         exec sudo BWFLOW_PREBUILT="$binaries" "${BASH_SOURCE[0]}" "${arguments[@]}"
     fi
-    install_packages dbus-daemon=dbus dbus-send=dbus ip=iproute2 setpriv=util-linux useradd=passwd
     build_release
+    draft_configuration
+    install_packages dbus-daemon=dbus dbus-send=dbus ip=iproute2 setpriv=util-linux useradd=passwd
     create_users
     install_files
     export PATH=/usr/local/bin:$PATH
@@ -226,6 +230,8 @@ demo() {
         demo_inside
         return
     fi
+    check_prebuilt
+    ((EUID == 0)) || need_sudo
     install_packages dbus-daemon=dbus ip=iproute2 iperf3=iperf3 setpriv=util-linux awk=mawk
     build_release
     if ((EUID != 0)); then
@@ -238,7 +244,7 @@ demo() {
 }
 
 uninstall() {
-    need_root --uninstall
+    need_root "--uninstall${purge:+ --purge}"
     if systemd_runs; then
         systemctl disable --quiet --now bwflow-helper bwflowd 2>/dev/null || true
         rm -f "$UNITS"/{bwflowd,bwflow-helper}.service

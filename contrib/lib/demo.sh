@@ -61,11 +61,15 @@ interface = "$SANDBOX_LINK"
 CONF
 }
 
+# megabytes BYTES: with one digit; what rounds to nothing has no sign.
+megabytes() {
+    awk -v b="$1" 'BEGIN { m = b / 1e6; if (m < 0 && m > -0.05) m = 0; printf "%.1f", m }'
+}
+
 # demo_line T RECEIVED RATE AVAILABLE STATE: one moment, as a line.
 demo_line() {
     printf '%5.1f s  %14s  %10s MB received  %11s MB left  %s\n' \
-        "$1" "$(per_second "$3")" "$(awk -v b="$2" 'BEGIN { printf "%.1f", b / 1e6 }')" \
-        "$(awk -v b="$4" 'BEGIN { printf "%.1f", b / 1e6 }')" "$5"
+        "$1" "$(per_second "$3")" "$(megabytes "$2")" "$(megabytes "$4")" "$5"
 }
 
 # bar PART WHOLE WIDTH
@@ -77,17 +81,28 @@ bar() {
     }'
 }
 
+# Sets $bar_width, so that a bar with its figure fits the terminal.
+demo_bar_width() {
+    local columns=''
+    read -r _ columns < <(stty size <&1 2>/dev/null) || true
+    # A terminal that does not know its size says 0.
+    ((columns > 0)) || columns=80
+    bar_width=$((columns - 27))
+    ((bar_width <= 50)) || bar_width=50
+    ((bar_width >= 5)) || bar_width=5
+}
+
 # The same moment as a screen; drawn over the last one.
 demo_screen() {
-    local t=$1 received=$2 rate=$3 available=$4 state=$5 burst=$6 fastest=$7
+    local t=$1 received=$2 rate=$3 available=$4 state=$5 burst=$6 fastest=$7 bar_width
+    demo_bar_width
     printf '\033[H\033[J'
     printf 'bwflow: a plan of %s at once, then %s\n\n' \
         "$(awk -v b="$burst" 'BEGIN { printf "%.2f GB", b / 1e9 }')" "$(per_second "$DEMO_DRIP")"
-    printf '  left    [%s] %s MB\n' "$(bar "$available" "$burst" 50)" \
-        "$(awk -v b="$available" 'BEGIN { printf "%.1f", b / 1e6 }')"
-    printf '  speed   [%s] %s\n' "$(bar "$rate" "$fastest" 50)" "$(per_second "$rate")"
+    printf '  left    [%s] %s MB\n' "$(bar "$available" "$burst" "$bar_width")" "$(megabytes "$available")"
+    printf '  speed   [%s] %s\n' "$(bar "$rate" "$fastest" "$bar_width")" "$(per_second "$rate")"
     printf '  state   %s\n\n' "$state"
-    printf '  the peer has received %s bytes after %.1f s of %s s\n' "$(grouped "$received")" "$t" "$DEMO_SECONDS"
+    printf '  received %s bytes after %.1f s of %s s\n' "$(grouped "$received")" "$t" "$DEMO_SECONDS"
 }
 
 now_us() { local now=$EPOCHREALTIME; echo "${now/[.,]/}"; }
@@ -113,13 +128,14 @@ demo_watch() {
         t=$(awk -v u=$((now - start)) 'BEGIN { printf "%.1f", u / 1e6 }')
         report=$("$binaries/bwflowctl" report --json)
         state=$(json_word state <<<"$report")
-        available=$((burst + DEMO_DRIP * (now / 1000000 - start / 1000000) - received))
+        available=$((burst + DEMO_DRIP * (now - start) / 1000000 - received))
         [[ $states == *"$state" ]] || states+="${states:+ -> }$state"
         if [[ -t 1 ]]; then
-            demo_screen "$t" "$received" "$rate" "$available" "$state" "$burst" "$fastest"
+            demo_screen "$t" "$received" "$rate" "$available" "$state" "$burst" "$fastest" 2>/dev/null || exit 141
         elif ((${t%.*} != printed)); then
             printed=${t%.*}
-            demo_line "$t" "$received" "$rate" "$available" "$state"
+            # Nobody reads on, as under `head`: no error, and the sandbox ends with this process.
+            demo_line "$t" "$received" "$rate" "$available" "$state" 2>/dev/null || exit 141
         fi
         if ((mark_at == 0 && now - start >= (DEMO_SECONDS - DEMO_LAST) * 1000000)); then
             mark=$received mark_at=$now
@@ -193,7 +209,7 @@ demo_inside() {
     ((code == 0)) || sandbox_logs
     end_process "$helper_pid" 10
     end_process "$daemon_pid" 10
-    if tc qdisc show dev "$SANDBOX_LINK" | grep -q 'b0f1:'; then
+    if [[ $(tc qdisc show dev "$SANDBOX_LINK") == *b0f1:* ]]; then
         say "bwflowd left its limit on the link"
         code=1
     fi

@@ -61,7 +61,7 @@ ensure_rust() {
     if cargo=$(cargo_path); then return 0; fi
     step "installing Rust $RUST_VERSION or newer"
     # A package that others merely mention is known to apt, too, but has no candidate.
-    if ! have rustup && LC_ALL=C apt-cache policy rustup 2>/dev/null | grep -q 'Candidate: [0-9]'; then
+    if ! have rustup && [[ $(LC_ALL=C apt-cache policy rustup 2>/dev/null) == *'Candidate: '[0-9]* ]]; then
         install_packages rustup=rustup
     fi
     if as_builder bash -c 'PATH=$PATH:$HOME/.cargo/bin; command -v rustup' >/dev/null; then
@@ -76,16 +76,20 @@ ensure_rust() {
     cargo=$(cargo_path) || die "no cargo $RUST_VERSION or newer after installing it"
 }
 
+# Sets $binaries if BWFLOW_PREBUILT names a folder with the three programs.
+check_prebuilt() {
+    local program
+    [[ -n ${BWFLOW_PREBUILT:-} ]] || return 0
+    binaries=$(realpath -e "$BWFLOW_PREBUILT" 2>/dev/null) || die "BWFLOW_PREBUILT=$BWFLOW_PREBUILT: no such folder" 2
+    for program in bwflowd bwflow-helper bwflowctl; do
+        [[ -x $binaries/$program ]] || die "BWFLOW_PREBUILT=$binaries holds no program $program" 2
+    done
+}
+
 # Sets $binaries, the folder of the three programs; BWFLOW_PREBUILT names one that is ready.
 build_release() {
-    if [[ -n ${BWFLOW_PREBUILT:-} ]]; then
-        binaries=$(realpath -e "$BWFLOW_PREBUILT") || die "BWFLOW_PREBUILT=$BWFLOW_PREBUILT: no such folder" 2
-        local program
-        for program in bwflowd bwflow-helper bwflowctl; do
-            [[ -x $binaries/$program ]] || die "BWFLOW_PREBUILT=$binaries holds no program $program" 2
-        done
-        return 0
-    fi
+    check_prebuilt
+    [[ -z ${BWFLOW_PREBUILT:-} ]] || return 0
     install_packages cc=gcc ld=binutils
     [[ -e /usr/include/stdlib.h ]] || as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends libc6-dev >&2

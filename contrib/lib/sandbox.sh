@@ -93,7 +93,8 @@ sandbox_daemons() {
 
 # link_published LINK: the daemon has a ledger for it.
 link_published() {
-    "$binaries/bwflowctl" report --json 2>/dev/null | grep -q "\"interface\": *\"$1\""
+    local json
+    json=$("$binaries/bwflowctl" report --json 2>/dev/null) && grep -q "\"interface\": *\"$1\"" <<<"$json"
 }
 
 sandbox_logs() {
@@ -106,14 +107,15 @@ sandbox_logs() {
     done
 }
 
-# json_number KEY: the first number under this key in the JSON on stdin.
+# json_number KEY: the first number under this key in the JSON on stdin. All of stdin is read, here
+# and below: under pipefail a writer that is cut off fails the whole pipe.
 json_number() {
-    grep -o "\"$1\": *-\?[0-9]*" | head -n 1 | grep -o -- '-\?[0-9]*$'
+    grep -o "\"$1\": *-\?[0-9]*" | sed -n '1s/.*: *//p'
 }
 
 # json_word KEY: likewise, a string.
 json_word() {
-    grep -o "\"$1\": *\"[^\"]*\"" | head -n 1 | sed 's/.*: *"\(.*\)"$/\1/'
+    grep -o "\"$1\": *\"[^\"]*\"" | sed -n '1s/.*: *"\(.*\)"$/\1/p'
 }
 
 # peer_received: bytes that have come out at the other end.

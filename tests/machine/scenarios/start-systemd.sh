@@ -27,6 +27,8 @@ code=$?
 set -e
 [[ $code == 2 && $output == *"no default route"* ]] ||
     failed "without a default route start.sh must say so and exit with 2; it exited with $code: $output"
+[[ ! -e /usr/local/bin/bwflowd && ! -e /etc/dbus-1/system.d/org.bwflow1.conf ]] ||
+    failed "start.sh installed something before it refused"
 
 ip netns add peer
 ip link add "$SANDBOX_LINK" type veth peer name eth0 netns peer
@@ -61,7 +63,7 @@ refusal=$(busctl call org.bwflow1 /org/bwflow1 org.bwflow1.Enforcer Forget s "$S
 [[ $refusal == *[Dd]enied* ]] || failed "the Enforcer refused root in other words: $refusal"
 echo "MEASURED root is refused by the Enforcer: $refusal"
 
-sed -i -e 's/^monthly_budget = .*/monthly_budget = "20 MB"/' -e 's/^pre_charge = .*/pre_charge = "20 MB"/' /etc/bwflow/config.toml
+sed -i -e 's/^monthly_budget = .*/monthly_budget = "20 MB"/' -e 's/^# pre_charge = .*/pre_charge = "20 MB"/' /etc/bwflow/config.toml
 systemctl reload bwflow-helper || failed "bwflow-helper cannot be reloaded"
 wait_for 10 "the new budget is in force" state_is armed || failed "a reload did not bring the new budget"
 
