@@ -7,6 +7,7 @@
 mod bytes;
 mod decimal;
 mod duration;
+mod mended;
 mod rate;
 mod scale;
 
@@ -18,6 +19,9 @@ pub use bytes::{
 pub use decimal::Decimal;
 pub use duration::{format_duration, parse_duration};
 pub use rate::{format_rate, parse_rate};
+
+#[cfg(feature = "config")]
+pub(crate) use mended::mended;
 
 /// Why a text is not an amount, a rate or a time: what is wrong and, where it can be told, how to
 /// write it instead.
@@ -74,7 +78,7 @@ pub(crate) fn quoted(text: &str) -> String {
             out.push('…');
             break;
         }
-        if c.is_control() {
+        if is_unprintable(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);
@@ -82,6 +86,16 @@ pub(crate) fn quoted(text: &str) -> String {
     }
     out.push('`');
     out
+}
+
+/// Whether a terminal would not show the character but obey it, or show nothing for it.
+pub fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
+                | '\u{feff}'
+        )
 }
 
 /// Splits `10 GB` into its number and its unit; either may come out empty.
@@ -97,10 +111,11 @@ fn split_unit(text: &str) -> (&str, &str) {
     )
 }
 
-/// The refusal of a text that does not begin with a number; `example` is a right one.
-fn no_number(text: &str, example: &str) -> UnitError {
+/// The refusal of a text that does not begin with a number; `example` is a right one, `mended`
+/// what was probably meant.
+fn no_number(text: &str, example: &str, mended: &[String]) -> UnitError {
     let trimmed = text.trim();
-    let hint = format!("write it like \"{example}\"");
+    let hint = choice(mended).unwrap_or_else(|| format!("write it like \"{example}\""));
     if trimmed.is_empty() {
         UnitError::with_hint("the value is empty", hint)
     } else if trimmed.starts_with(['-', '−']) {
@@ -111,6 +126,11 @@ fn no_number(text: &str, example: &str) -> UnitError {
             hint,
         )
     }
+}
+
+/// The hint to write one of these texts; `None` when there is none.
+fn choice(texts: &[String]) -> Option<String> {
+    (!texts.is_empty()).then(|| format!("write \"{}\"", texts.join("\" or \"")))
 }
 
 #[cfg(test)]

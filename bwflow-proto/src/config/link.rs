@@ -15,6 +15,8 @@ const LONGEST_PERIOD_SECONDS: u64 = 31 * 86_400;
 /// 64 kbit/s.
 const DEFAULT_MIN_RATE: u64 = 8_000;
 
+pub(super) const BUDGET_HINT: &str = "write monthly_budget_gb = 100 under [bandwidth]";
+
 /// A link as the file names it.
 pub(super) struct Named {
     pub(super) interface: String,
@@ -22,8 +24,14 @@ pub(super) struct Named {
     pub(super) plan: Plan,
 }
 
-/// Fills in `defaults` and checks what the values mean together; what is wrong is reported.
-pub(super) fn resolve(named: Named, defaults: &Plan, problems: &mut Problems) -> Option<Link> {
+/// Fills in `defaults` and checks what the values mean together; what is wrong is reported, but
+/// what is missing only if the file `is_whole`: a line that could not be read may have held it.
+pub(super) fn resolve(
+    named: Named,
+    defaults: &Plan,
+    is_whole: bool,
+    problems: &mut Problems,
+) -> Option<Link> {
     let own_budget = match &named.plan.budget {
         Given::Is(_, span) => Some(span.clone()),
         Given::Not | Given::Wrong => None,
@@ -38,11 +46,13 @@ pub(super) fn resolve(named: Named, defaults: &Plan, problems: &mut Problems) ->
         Given::Is(budget, span) => (budget, span),
         Given::Wrong => return None,
         Given::Not => {
-            problems.error(
-                named.span,
-                format!("no budget for `{}`", named.interface),
-                Some("write monthly_budget_gb = 100 under [bandwidth]".to_owned()),
-            );
+            if is_whole {
+                problems.error(
+                    named.span,
+                    format!("no budget for `{}`", named.interface),
+                    Some(BUDGET_HINT.to_owned()),
+                );
+            }
             return None;
         }
     };

@@ -92,14 +92,19 @@ pub fn load_bytes(file_name: &str, bytes: &[u8]) -> Result<Loaded, Rejected> {
         Ok(text) => return load_str(file_name, text),
         Err(error) => error,
     };
-    let text = String::from_utf8_lossy(bytes).into_owned();
-    // Up to the first wrong byte, the lossy text has the same offsets.
+    let text = escaped(bytes);
+    // Up to the first wrong byte, the escaped text has the same offsets.
     let mark = text.len() - without_mark(&text).len();
     let start = error.valid_up_to().saturating_sub(mark);
-    let end = start + char::REPLACEMENT_CHARACTER.len_utf8();
+    let end = start + r"\x00".len();
     let mut problems = Problems::default();
     let (message, hint) = if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         ("the file is UTF-16, not UTF-8", "save it as UTF-8")
+    } else if bytes.contains(&0) {
+        (
+            "the file is no text at all",
+            "name a configuration, like /etc/bwflow/config.toml",
+        )
     } else {
         (
             "the file is not UTF-8 text",
@@ -112,4 +117,16 @@ pub fn load_bytes(file_name: &str, bytes: &[u8]) -> Result<Loaded, Rejected> {
         text,
         problems: problems.into_sorted(),
     })
+}
+
+/// The text with every byte that is none written as `\xNN`.
+fn escaped(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
 }

@@ -12,6 +12,7 @@ mod render;
 mod robustness;
 mod schema;
 mod section;
+mod syntax;
 mod value;
 
 use std::time::Duration;

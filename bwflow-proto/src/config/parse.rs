@@ -6,11 +6,12 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::link::{Named, resolve};
+use super::link::{BUDGET_HINT, Named, resolve};
 use super::plan::Plan;
 use super::problem::{Problem, Problems, Severity, Span};
 use super::render::without_mark;
 use super::section::{Entry, Section};
+use super::syntax::with_syntax_errors;
 use super::value::{Given, boolean, interface, text, whole};
 use super::{Config, schema};
 use crate::units::quoted;
@@ -44,48 +45,6 @@ impl Config {
     }
 }
 
-/// Adds the parser's errors and drops what merely follows from them: everything on a line that
-/// could not be read, and what is missing because of it.
-fn with_syntax_errors(text: &str, syntax: &[toml::de::Error], found: Vec<Problem>) -> Vec<Problem> {
-    let starts: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
-    let line_of = |offset: usize| starts.partition_point(|start| *start < offset);
-    let mut broken = HashSet::new();
-    let mut problems = Problems::default();
-    for error in syntax {
-        let span = error.span().unwrap_or(text.len()..text.len());
-        // Of several complaints about one line the first is the cause.
-        if broken.insert(line_of(span.start)) {
-            let (message, hint) = explained(error.message(), text.get(span.clone()));
-            problems.error(span, message, hint);
-        }
-    }
-    let mut all = problems.into_sorted();
-    all.extend(found.into_iter().filter(|problem| {
-        let span = problem.span.as_ref();
-        span.is_some_and(|span| !broken.contains(&line_of(span.start)))
-    }));
-    all.sort_by_key(|problem| problem.span.as_ref().map_or(usize::MAX, |span| span.start));
-    all
-}
-
-/// The parser's words, where they need others.
-fn explained<'a>(message: &'a str, at: Option<&str>) -> (&'a str, Option<String>) {
-    let hint = |text: &str| Some(text.to_owned());
-    if message.starts_with("string values must be quoted") {
-        return match at.map(str::trim) {
-            None | Some("") => ("a value is missing", None),
-            Some(_) => (
-                "a string must stand in quotes",
-                hint("write it like \"eth0\""),
-            ),
-        };
-    }
-    match message {
-        "duplicate key" => (message, hint("keep one of the two")),
-        _ => (message, None),
-    }
-}
-
 fn read(root: &DeTable<'_>, is_whole: bool, problems: &mut Problems) -> Option<Config> {
     let root = Section::new("", root, schema::ROOT, problems);
     let bandwidth = table(&root, "bandwidth", schema::BANDWIDTH, problems);
@@ -95,9 +54,14 @@ fn read(root: &DeTable<'_>, is_whole: bool, problems: &mut Problems) -> Option<C
     accounting(&root, problems);
     let alert_percents = alerts(&root, problems);
     refuse_spending(&root, problems);
+    let named = named_links(&root, is_whole, problems);
+    // Whose budget is missing, each link is asked; without links the file as a whole is.
+    if is_whole && named.is_empty() && root.get("link").is_none() && !defaults.budget.is_given() {
+        problems.missing("no budget is given", BUDGET_HINT);
+    }
     let mut links = Vec::new();
-    for named in named_links(&root, is_whole, problems) {
-        links.extend(resolve(named, &defaults, problems));
+    for named in named {
+        links.extend(resolve(named, &defaults, is_whole, problems));
     }
     Some(Config {
         links,
@@ -148,7 +112,8 @@ fn named_links(root: &Section<'_>, is_whole: bool, problems: &mut Problems) -> V
     if let (Some(section), Some(place)) = (&network, root.get("network")) {
         match section.get("interface") {
             Some(entry) => entries.push((entry, Plan::default())),
-            None => missing_interface("[network]", place.span(), problems),
+            None if is_whole => missing_interface("[network]", place.span(), problems),
+            None => {}
         }
     }
     for item in link_tables(root, problems) {
@@ -161,7 +126,8 @@ fn named_links(root: &Section<'_>, is_whole: bool, problems: &mut Problems) -> V
         let plan = Plan::read(&section, problems);
         match section.get("interface") {
             Some(entry) => entries.push((entry, plan)),
-            None => missing_interface("[[link]]", item.span(), problems),
+            None if is_whole => missing_interface("[[link]]", item.span(), problems),
+            None => {}
         }
     }
     if is_whole && root.get("network").is_none() && root.get("link").is_none() {

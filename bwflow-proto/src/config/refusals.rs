@@ -6,6 +6,7 @@ mod amounts;
 mod keys;
 mod links;
 mod notes;
+mod syntax;
 mod words;
 
 use super::load_str;

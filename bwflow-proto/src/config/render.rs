@@ -3,6 +3,7 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::problem::{Problem, Severity, Span};
+use crate::units::is_unprintable;
 
 /// A longer line is named, not shown.
 const LONGEST_LINE: usize = 1000;
@@ -28,12 +29,15 @@ pub fn render(problem: &Problem, file_name: &str, text: &str, style: Style) -> S
     };
     let title = level.primary_title(problem.message.as_str());
     let mut group = match problem.span.as_ref().map(|span| Line::at(text, span)) {
-        Some(line) if line.text.len() <= LONGEST_LINE => title.element(
-            Snippet::source(line.text)
-                .path(file_name)
-                .line_start(line.number)
-                .annotation(AnnotationKind::Primary.span(line.span)),
-        ),
+        Some(line) if line.text.len() <= LONGEST_LINE => {
+            let (shown, span) = line.printable();
+            title.element(
+                Snippet::source(shown)
+                    .path(file_name)
+                    .line_start(line.number)
+                    .annotation(AnnotationKind::Primary.span(span)),
+            )
+        }
         Some(line) => title.element(
             Origin::path(file_name)
                 .line(line.number)
@@ -91,6 +95,27 @@ impl<'a> Line<'a> {
             span: within(start)..within(end),
         }
     }
+
+    /// The text and the span in it, with what a terminal would obey rather than show escaped.
+    fn printable(&self) -> (String, Span) {
+        let mut shown = String::with_capacity(self.text.len());
+        let (mut start, mut end) = (None, None);
+        for (at, c) in self.text.char_indices() {
+            if at >= self.span.start {
+                start.get_or_insert(shown.len());
+            }
+            if at >= self.span.end {
+                end.get_or_insert(shown.len());
+            }
+            if is_unprintable(c) && c != '\t' {
+                shown.extend(c.escape_unicode());
+            } else {
+                shown.push(c);
+            }
+        }
+        let all = shown.len();
+        (shown, start.unwrap_or(all)..end.unwrap_or(all))
+    }
 }
 
 #[cfg(test)]
@@ -137,6 +162,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        let text = "\u{1b}[2Jé\u{9b}x\u{202e} = 1";
+        let rendered = render(&problem(Some(6..9)), "x", text, Style::Plain);
+        assert!(
+            rendered.contains("1 | \\u{1b}[2Jé\\u{9b}x\\u{202e} = 1\n  |           ^^^^^^^\n"),
+            "{rendered}"
+        );
     }
 
     #[test]

@@ -42,8 +42,8 @@ fn bytes_that_are_no_text_are_located() {
     bytes.insert(12, 0xe9);
     assert_eq!(
         load_bytes("c.toml", &bytes).unwrap_err().to_string(),
-        "error: the file is not UTF-8 text\n --> c.toml:2:1\n  |\n2 | \u{fffd}monthly_budget_gb = 100\n  \
-         | ^\n  |\n  = hint: save it as UTF-8, or remove the byte that is marked"
+        "error: the file is not UTF-8 text\n --> c.toml:2:1\n  |\n2 | \\xe9monthly_budget_gb = 100\n  \
+         | ^^^^\n  |\n  = hint: save it as UTF-8, or remove the byte that is marked"
     );
     let wide: Vec<u8> = [0xff, 0xfe, b'[', 0].to_vec();
     assert!(
@@ -53,6 +53,17 @@ fn bytes_that_are_no_text_are_located() {
             .contains("UTF-16")
     );
     assert!(load_bytes("c.toml", GOOD.as_bytes()).is_ok());
+}
+
+#[test]
+fn what_is_no_text_is_shown_escaped() {
+    let told = load_bytes("c.toml", b"\x7fELF\x02\x00\x1b[2J\xff\xc2\x9bx").unwrap_err();
+    assert_eq!(
+        told.to_string(),
+        "error: the file is no text at all\n --> c.toml:1:29\n  |\n\
+         1 | \\u{7f}ELF\\u{2}\\u{0}\\u{1b}[2J\\xff\\u{9b}x\n  |                             ^^^^\n  |\n  \
+         = hint: name a configuration, like /etc/bwflow/config.toml"
+    );
 }
 
 #[test]

@@ -58,6 +58,46 @@ pub(super) const SPEND: &[&str] = &[
     "jellyfin",
 ];
 
+/// Read, so that a file of a later version is understood, but of no use in this one.
+const NOT_OFFERED: &[&str] = &[
+    "exclude",
+    "spend",
+    "check_interval",
+    "cost_interval",
+    "stale_after",
+    "price_per_gb",
+    "currency",
+    "azure",
+    "tier",
+    "jellyfin",
+];
+
+/// Whether a hint may speak of the word.
+pub(super) fn is_offered(word: &str) -> bool {
+    !NOT_OFFERED.contains(&word)
+}
+
+/// A right value of a key, as it stands in the file.
+pub(super) fn example(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "monthly_budget_gb" => "100",
+        "monthly_budget" => "\"100 GB\"",
+        "pre_charge_gb" => "50",
+        "pre_charge" => "\"50 GB\"",
+        "billing_day" => "1",
+        "timezone" => "\"Europe/Berlin\"",
+        "count" => "\"tx\"",
+        "interface" => "\"eth0\"",
+        "rate" => "\"drip\"",
+        "min_rate" => "\"64 kbit/s\"",
+        "poll_interval_seconds" => "15",
+        "source" => "\"auto\"",
+        "at_percent" => "[50, 80, 95, 100]",
+        "enabled" => "false",
+        _ => return None,
+    })
+}
+
 /// The table a key belongs in, as it is written.
 pub(super) fn home(key: &str) -> Option<&'static str> {
     [
@@ -69,7 +109,7 @@ pub(super) fn home(key: &str) -> Option<&'static str> {
         ("[alerts]", ALERTS),
     ]
     .into_iter()
-    .find_map(|(table, keys)| keys.contains(&key).then_some(table))
+    .find_map(|(table, keys)| (is_offered(key) && keys.contains(&key)).then_some(table))
 }
 
 /// The known word that `word` was most likely meant to be.

@@ -4,7 +4,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Problems, Span};
-use super::schema::{home, nearest};
+use super::schema::{home, is_offered, nearest};
 use crate::units::quoted;
 
 /// One value with the place of its key and its own.
@@ -54,7 +54,9 @@ impl<'a> Section<'a> {
                 let absent = known
                     .iter()
                     .copied()
-                    .filter(|key| !table.contains_key(*key));
+                    // A misspelt [spend] must not be passed over; a misspelt `exclude` is refused
+                    // either way.
+                    .filter(|key| !table.contains_key(*key) && *key != "exclude");
                 found = nearest(word, absent);
                 let hint = hint_for(word, found, name, known);
                 let message = if name.is_empty() && is_table(value.get_ref()) {
@@ -86,6 +88,11 @@ impl<'a> Section<'a> {
 }
 
 fn hint_for(word: &str, found: Option<&str>, name: &str, known: &[&str]) -> String {
+    let known: Vec<&str> = known
+        .iter()
+        .copied()
+        .filter(|word| is_offered(word))
+        .collect();
     let as_table = name.is_empty();
     match (found, home(word)) {
         (Some("link"), _) if as_table => "did you mean `[[link]]`?".to_owned(),

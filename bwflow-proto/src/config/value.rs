@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use super::problem::{Problems, Span};
 use super::schema::nearest;
 use super::section::Entry;
-use crate::units::{Decimal, UnitError, parse_bytes, quoted};
+use crate::units::{Decimal, UnitError, mended, parse_bytes, quoted};
 
 /// What a file says about a key.
 #[derive(Clone, Debug, Default)]
@@ -98,7 +98,17 @@ pub(super) fn whole(
     problems: &mut Problems,
 ) -> Option<u32> {
     let DeValue::Integer(integer) = entry.value.get_ref() else {
-        let hint = format!("write {} = {example}", entry.key);
+        let meant = match entry.value.get_ref() {
+            DeValue::String(text) => text.trim().parse::<u32>().ok(),
+            _ => None,
+        };
+        let hint = match meant.filter(|meant| range.contains(meant)) {
+            // In a list the example is a list.
+            Some(meant) if !example.starts_with('[') => {
+                format!("write {} = {meant} without quotes", entry.key)
+            }
+            _ => format!("write {} = {example}", entry.key),
+        };
         wrong_type(entry, "a whole number", hint, problems);
         return None;
     };
@@ -135,27 +145,45 @@ pub(super) fn boolean(entry: Entry<'_>, problems: &mut Problems) -> Option<bool>
 /// A number of gigabytes of 10^9 bytes, whole or with a fraction, taken from its digits as
 /// written: binary floating point does not hold tenths.
 pub(super) fn gigabytes(entry: Entry<'_>, problems: &mut Problems) -> Option<u64> {
-    let digits = match entry.value.get_ref() {
-        DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().to_owned(),
-        DeValue::Integer(integer) => u128::from_str_radix(integer.as_str(), integer.radix())
-            .map_or_else(|_| integer.to_string(), |value| value.to_string()),
-        DeValue::Float(float) => float.as_str().to_owned(),
+    if let Some(digits) = digits(entry) {
+        return gigabytes_of(entry, &digits, problems);
+    }
+    match entry.value.get_ref() {
         DeValue::String(text) => {
             let plain = entry.key.trim_end_matches("_gb");
-            let hint = match text.trim().parse::<u64>() {
-                Ok(number) => format!("write {} = {number} without quotes", entry.key),
-                Err(_) => format!("write {} = 100 or {plain} = \"100 GB\"", entry.key),
+            let text = text.trim();
+            let hint = if Decimal::parse(text).is_ok() {
+                format!("write {} = {text} without quotes", entry.key)
+            } else if parse_bytes(text).is_ok() {
+                format!("write {plain} = \"{text}\"")
+            } else if let Some(meant) = mended(text, parse_bytes).first() {
+                format!("write {plain} = \"{meant}\"")
+            } else {
+                format!("write {} = 100 or {plain} = \"100 GB\"", entry.key)
             };
             wrong_type(entry, "a number of gigabytes", hint, problems);
-            return None;
         }
         _ => {
             let hint = format!("write {} = 100", entry.key);
             wrong_type(entry, "a number of gigabytes", hint, problems);
-            return None;
         }
-    };
-    let digits = digits.strip_prefix('+').unwrap_or(&digits);
+    }
+    None
+}
+
+/// The number that the file gives, in decimal as it is written; `None` for what is no number.
+fn digits(entry: Entry<'_>) -> Option<String> {
+    Some(match entry.value.get_ref() {
+        DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().to_owned(),
+        DeValue::Integer(integer) => u128::from_str_radix(integer.as_str(), integer.radix())
+            .map_or_else(|_| integer.to_string(), |value| value.to_string()),
+        DeValue::Float(float) => float.as_str().to_owned(),
+        _ => return None,
+    })
+}
+
+fn gigabytes_of(entry: Entry<'_>, digits: &str, problems: &mut Problems) -> Option<u64> {
+    let digits = digits.strip_prefix('+').unwrap_or(digits);
     if digits.starts_with('-') {
         let message = format!("`{}` is negative", entry.key);
         problems.error(
@@ -178,9 +206,16 @@ pub(super) fn gigabytes(entry: Entry<'_>, problems: &mut Problems) -> Option<u64
 
 /// An amount with its unit.
 pub(super) fn amount(entry: Entry<'_>, problems: &mut Problems) -> Option<u64> {
-    if let DeValue::Integer(number) = entry.value.get_ref() {
+    if let Some(digits) = digits(entry) {
         let key = entry.key;
-        let hint = format!("write {key} = \"{number} GB\" or {key}_gb = {number}");
+        let number = digits.trim_start_matches(['+', '-']);
+        let hint = match Decimal::parse(number) {
+            Ok(_) if parse_bytes(&format!("{number} GB")).is_ok() => {
+                format!("write {key} = \"{number} GB\" or {key}_gb = {number}")
+            }
+            Ok(_) => format!("write {key}_gb = {number}"),
+            Err(_) => format!("write {key} = \"100 GB\""),
+        };
         wrong_type(entry, "an amount with its unit", hint, problems);
         return None;
     }
@@ -217,12 +252,21 @@ pub(super) fn timezone(entry: Entry<'_>, problems: &mut Problems) -> Option<Time
     None
 }
 
+/// Files that stand among the zones on many hosts but name none.
+const NO_ZONES: [&str; 4] = ["localtime", "posixrules", "Factory", "leapseconds"];
+
 fn timezone_hint(name: &str) -> String {
     let zones: Vec<String> = jiff::tz::db()
         .available()
         .map(|zone| zone.to_string())
+        .filter(|zone| !NO_ZONES.contains(&zone.as_str()))
         .collect();
     let wanted = name.trim().replace(' ', "_").to_ascii_lowercase();
+    if ["local", "localtime", "system", "host"].contains(&wanted.as_str()) {
+        return "write the zone's own name, like \"Europe/Berlin\"; `timedatectl` or \
+                /etc/timezone shows this host's"
+            .to_owned();
+    }
     let city = |zone: &str| {
         zone.rsplit('/')
             .next()

@@ -1,8 +1,9 @@
 //! Amounts of bytes.
 
 use super::decimal::Decimal;
+use super::mended::{holds_separator, mended};
 use super::scale::three_digits;
-use super::{UnitError, no_number, quoted, split_unit};
+use super::{UnitError, choice, no_number, quoted, split_unit};
 
 const SI: [(u128, &str); 7] = [
     (1, "B"),
@@ -46,7 +47,7 @@ const UNITS: [(&str, u64); 11] = [
 pub fn parse_bytes(text: &str) -> Result<u64, UnitError> {
     let (number, unit) = split_unit(text);
     if number.is_empty() {
-        return Err(no_number(text, "10 GB"));
+        return Err(no_number(text, "10 GB", &mended(text, parse_bytes)));
     }
     if unit.is_empty() {
         return Err(UnitError::with_hint(
@@ -54,23 +55,28 @@ pub fn parse_bytes(text: &str) -> Result<u64, UnitError> {
             format!("write \"{number} GB\" or \"{number} GiB\""),
         ));
     }
-    if unit.starts_with(',') {
+    if holds_separator(unit) {
         return Err(UnitError::with_hint(
             format!("{} is not an amount", quoted(text.trim())),
-            "write the fraction with a point, like \"1.5 GB\"",
+            choice(&mended(text, parse_bytes)).unwrap_or_else(|| {
+                "write digits alone, and a fraction with a point, like \"1.5 GB\"".to_owned()
+            }),
         ));
     }
     let (_, factor) = UNITS
         .into_iter()
         .find(|(name, _)| *name == unit)
-        .ok_or_else(|| wrong_unit(unit))?;
-    Decimal::parse(number)?
-        .scaled(factor, 1)
-        .ok_or_else(|| UnitError::new(format!("{} is more than can be counted", quoted(text))))
+        .ok_or_else(|| wrong_unit(number, unit))?;
+    Decimal::parse(number)?.scaled(factor, 1).ok_or_else(|| {
+        UnitError::with_hint(
+            format!("{} is more than can be counted", quoted(text)),
+            "the most is 9 EB, \"9000 PB\"",
+        )
+    })
 }
 
 /// The refusal of a unit, with the right one where it can be told.
-fn wrong_unit(unit: &str) -> UnitError {
+fn wrong_unit(number: &str, unit: &str) -> UnitError {
     let refused = format!("{} is not a unit of bytes", quoted(unit));
     if unit.contains('/') || unit.ends_with("ps") {
         return UnitError::with_hint(refused, "this is an amount, not a rate: write \"10 GB\"");
@@ -84,9 +90,14 @@ fn wrong_unit(unit: &str) -> UnitError {
         'P' => Some(("peta", "PB", "PiB")),
         _ => None,
     };
-    let bits = ["b", "bit", "bits", "ib", "ibit"];
+    let bits = ["b", "bit", "bits"];
     let rest = unit.get(1..).unwrap_or_default();
+    let binary = ["i", "ib", "ibit", "ibits"];
     match named {
+        // The `i` says powers of 1024, whatever is wrong with the letters around it.
+        Some((_, _, iec)) if binary.contains(&rest.to_ascii_lowercase().as_str()) => {
+            UnitError::with_hint(refused, format!("write \"{number} {iec}\""))
+        }
         Some((name, si, _)) if bits.contains(&rest) && unit != "gb" => {
             UnitError::with_hint(refused, format!("{unit} is {name}bits; write {si}"))
         }
@@ -195,21 +206,44 @@ mod tests {
                 "5 MB/s",
                 "`MB/s` is not a unit of bytes (this is an amount, not a rate: write \"10 GB\")",
             ),
-            ("-5 GB", "`-5 GB` is negative (write it like \"10 GB\")"),
+            ("50gib", "`gib` is not a unit of bytes (write \"50 GiB\")"),
+            (
+                "100 Gib",
+                "`Gib` is not a unit of bytes (write \"100 GiB\")",
+            ),
+            ("5 KIB", "`KIB` is not a unit of bytes (write \"5 KiB\")"),
+            (
+                "5 Mibit",
+                "`Mibit` is not a unit of bytes (write \"5 MiB\")",
+            ),
+            ("2 ti", "`ti` is not a unit of bytes (write \"2 TiB\")"),
+            ("-5 GB", "`-5 GB` is negative (write \"5 GB\")"),
+            (
+                "-5 stones",
+                "`-5 stones` is negative (write it like \"10 GB\")",
+            ),
             (
                 "NaN",
                 "`NaN` does not begin with a number (write it like \"10 GB\")",
             ),
+            ("1,5 GB", "`1,5 GB` is not an amount (write \"1.5 GB\")"),
             (
-                "1,5 GB",
-                "`1,5 GB` is not an amount (write the fraction with a point, like \"1.5 GB\")",
+                "1_000 GB",
+                "`1_000 GB` is not an amount (write \"1000 GB\")",
+            ),
+            (
+                "1, GB",
+                "`1, GB` is not an amount (write digits alone, and a fraction with a point, like \"1.5 GB\")",
             ),
             ("1.2.3 GB", "`1.2.3` is not a number"),
             (
                 "18446744073709551616 B",
-                "`18446744073709551616 B` is more than can be counted",
+                "`18446744073709551616 B` is more than can be counted (the most is 9 EB, \"9000 PB\")",
             ),
-            ("20000 PB", "`20000 PB` is more than can be counted"),
+            (
+                "20000 PB",
+                "`20000 PB` is more than can be counted (the most is 9 EB, \"9000 PB\")",
+            ),
             (
                 "１０ GB",
                 "`１０ GB` does not begin with a number (write it like \"10 GB\")",
@@ -217,7 +251,10 @@ mod tests {
         ] {
             assert_eq!(refused(text), message, "{text}");
         }
-        assert!(refused(&format!("{} GB", "9".repeat(100_000))).ends_with("has too many digits"));
+        assert!(
+            refused(&format!("{} GB", "9".repeat(100_000)))
+                .contains("has too many digits (at most 22")
+        );
         assert!(refused("10 £").contains("the units are"));
     }
 

@@ -45,10 +45,12 @@ impl Decimal {
         let digits = format!("{whole}{fraction}");
         let digits = digits.trim_start_matches('0');
         if digits.len() > MOST_DIGITS {
-            return Err(UnitError::new(format!(
-                "{} has too many digits",
-                quoted(text)
-            )));
+            return Err(UnitError::with_hint(
+                format!("{} has too many digits", quoted(text)),
+                format!(
+                    "at most {MOST_DIGITS} digits, and at most 9 EB, \"9000 PB\", can be counted"
+                ),
+            ));
         }
         let scale = i64::try_from(fraction.len()).map_err(|_| not_a_number())?;
         Ok(Self {

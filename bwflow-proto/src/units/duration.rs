@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::mended::mended;
 use super::{UnitError, no_number, quoted};
 
 /// Largest first: the order in which they must be written.
@@ -18,7 +19,7 @@ const EXAMPLE: &str = "1h30m";
 pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     let mut rest = text.trim_matches(|c: char| c.is_ascii_whitespace());
     if !rest.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(no_number(text, EXAMPLE));
+        return Err(no_number(text, EXAMPLE, &mended(text, parse_duration)));
     }
     let mut seconds = 0_u64;
     let mut smaller_units = &UNITS[..];
@@ -136,7 +137,7 @@ mod tests {
                 "5 weeks",
                 "`5 weeks` is not a time span (the units are d, h, m, s, like \"1h30m\")",
             ),
-            ("-5m", "`-5m` is negative (write it like \"1h30m\")"),
+            ("-5m", "`-5m` is negative (write \"5m\")"),
             (
                 "99999999999999999999d",
                 "`99999999999999999999d` is longer than can be counted",

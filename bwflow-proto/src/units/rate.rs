@@ -1,8 +1,9 @@
 //! Rates: written and shown in bits per second, held in bytes per second.
 
 use super::decimal::Decimal;
+use super::mended::{holds_separator, mended};
 use super::scale::three_digits;
-use super::{UnitError, no_number, quoted, split_unit};
+use super::{UnitError, choice, no_number, quoted, split_unit};
 
 const SHOWN: [(u128, &str); 5] = [
     (1, "bit/s"),
@@ -29,7 +30,7 @@ const UNITS: [(&str, u64); 5] = [
 pub fn parse_rate(text: &str) -> Result<u64, UnitError> {
     let (number, unit) = split_unit(text);
     if number.is_empty() {
-        return Err(no_number(text, "5 Mbit/s"));
+        return Err(no_number(text, "5 Mbit/s", &mended(text, parse_rate)));
     }
     if unit.is_empty() {
         return Err(UnitError::with_hint(
@@ -37,10 +38,12 @@ pub fn parse_rate(text: &str) -> Result<u64, UnitError> {
             format!("write \"{number} kbit/s\" or \"{number} Mbit/s\""),
         ));
     }
-    if unit.starts_with(',') {
+    if holds_separator(unit) {
         return Err(UnitError::with_hint(
             format!("{} is not a rate", quoted(text.trim())),
-            "write the fraction with a point, like \"1.5 Mbit/s\"",
+            choice(&mended(text, parse_rate)).unwrap_or_else(|| {
+                "write digits alone, and a fraction with a point, like \"1.5 Mbit/s\"".to_owned()
+            }),
         ));
     }
     let bare = unit.strip_suffix("/s").unwrap_or(unit);
@@ -48,9 +51,12 @@ pub fn parse_rate(text: &str) -> Result<u64, UnitError> {
         .into_iter()
         .find(|(name, _)| *name == bare)
         .ok_or_else(|| wrong_unit(number, unit))?;
-    let rate = Decimal::parse(number)?
-        .scaled(factor, 8)
-        .ok_or_else(|| UnitError::new(format!("{} is more than can be counted", quoted(text))))?;
+    let rate = Decimal::parse(number)?.scaled(factor, 8).ok_or_else(|| {
+        UnitError::with_hint(
+            format!("{} is more than can be counted", quoted(text)),
+            "write what the link can carry at most, like \"1 Gbit/s\"",
+        )
+    })?;
     if rate == 0 {
         return Err(UnitError::with_hint(
             format!("{} is less than one byte per second", quoted(text.trim())),
@@ -146,10 +152,7 @@ mod tests {
             ("5 Mbps", "`Mbps` is not a unit of rate (write Mbit/s)"),
             ("5 mbit", "`mbit` is not a unit of rate (write Mbit/s)"),
             ("5 Kbit", "`Kbit` is not a unit of rate (write kbit/s)"),
-            (
-                "-1 Mbit/s",
-                "`-1 Mbit/s` is negative (write it like \"5 Mbit/s\")",
-            ),
+            ("-1 Mbit/s", "`-1 Mbit/s` is negative (write \"1 Mbit/s\")"),
             (
                 "0 Mbit/s",
                 "`0 Mbit/s` is less than one byte per second (the slowest rate is \"8 bit/s\")",
@@ -160,7 +163,11 @@ mod tests {
             ),
             (
                 "1000000000 Tbit",
-                "`1000000000 Tbit` is more than can be counted",
+                "`1000000000 Tbit` is more than can be counted (write what the link can carry at most, like \"1 Gbit/s\")",
+            ),
+            (
+                "1,5 Mbit/s",
+                "`1,5 Mbit/s` is not a rate (write \"1.5 Mbit/s\")",
             ),
         ] {
             assert_eq!(parse_rate(text).unwrap_err().to_string(), message, "{text}");

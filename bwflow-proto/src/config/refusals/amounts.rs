@@ -1,6 +1,7 @@
 //! Amounts and rates.
 
 use super::refused;
+use crate::config::load_str;
 
 #[test]
 fn bits_for_bytes() {
@@ -220,4 +221,54 @@ error: `min_rate`: `MB/s` is not a unit of rate
   |
   = hint: rates are in bits per second: 5 MB/s is "40 Mbit/s""#
     );
+}
+
+#[test]
+fn what_a_hint_proposes_is_the_value_and_is_right() {
+    let hints = |line: &str| {
+        let text = format!("[bandwidth]\n{line}\n[network]\ninterface = \"eth0\"\n");
+        let rejected = load_str("c.toml", &text).unwrap_err();
+        let [problem] = rejected.problems() else {
+            panic!("{rejected}")
+        };
+        problem.hint.clone().unwrap()
+    };
+    for (line, hint) in [
+        (
+            "monthly_budget = -5",
+            "write monthly_budget = \"5 GB\" or monthly_budget_gb = 5",
+        ),
+        (
+            "monthly_budget = 50.5",
+            "write monthly_budget = \"50.5 GB\" or monthly_budget_gb = 50.5",
+        ),
+        ("monthly_budget = 1e3", "write monthly_budget_gb = 1e3"),
+        (
+            "monthly_budget = 0x10",
+            "write monthly_budget = \"16 GB\" or monthly_budget_gb = 16",
+        ),
+        ("monthly_budget = nan", "write monthly_budget = \"100 GB\""),
+        ("monthly_budget = \"50gib\"", "write \"50 GiB\""),
+        ("monthly_budget = \"1,5 TB\"", "write \"1.5 TB\""),
+        ("monthly_budget = \"1_000 GB\"", "write \"1000 GB\""),
+        ("monthly_budget = \"-5 GB\"", "write \"5 GB\""),
+        (
+            "monthly_budget = \"99999999999999 TB\"",
+            "the most is 9 EB, \"9000 PB\"",
+        ),
+        (
+            "monthly_budget_gb = \"50.5\"",
+            "write monthly_budget_gb = 50.5 without quotes",
+        ),
+        (
+            "monthly_budget_gb = \"50 GB\"",
+            "write monthly_budget = \"50 GB\"",
+        ),
+        (
+            "monthly_budget_gb = 9\nbilling_day = \"17\"",
+            "write billing_day = 17 without quotes",
+        ),
+    ] {
+        assert_eq!(hints(line), hint, "{line}");
+    }
 }

@@ -121,7 +121,7 @@ interface = "eth0"
 5 | [colours]
   |  ^^^^^^^
   |
-  = hint: the tables are [bandwidth], [network], [[link]], [daemon], [throttle], [accounting], [alerts], [spend]"#
+  = hint: the tables are [bandwidth], [network], [[link]], [daemon], [throttle], [accounting], [alerts]"#
     );
 }
 
@@ -164,11 +164,15 @@ interface =
   |
 1 | [bandwidth
   |           ^
+  |
+  = hint: write [bandwidth]
 
 error: a value is missing
  --> c.toml:5:12
   |
 5 | interface =
-  |            ^"#
+  |            ^
+  |
+  = hint: write interface = "eth0""#
     );
 }

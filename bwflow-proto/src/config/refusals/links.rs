@@ -140,3 +140,17 @@ interface = "eth0"
   = hint: write [[link]] with two brackets: there may be several"#
     );
 }
+
+#[test]
+fn an_empty_file_lacks_both() {
+    assert_eq!(
+        refused(""),
+        r#"error: no link is named
+--> c.toml
+ = hint: add [network] with interface = "eth0", or the name that `ip route` shows after `dev`
+
+error: no budget is given
+--> c.toml
+ = hint: write monthly_budget_gb = 100 under [bandwidth]"#
+    );
+}

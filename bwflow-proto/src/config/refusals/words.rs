@@ -213,3 +213,35 @@ error: `at_percent` is `0`, but must be from 1 to 1000
   = hint: write at_percent = [50, 80, 95, 100]"#
     );
 }
+
+#[test]
+fn a_zone_that_is_this_host_s() {
+    let told = refused(
+        r#"[bandwidth]
+monthly_budget_gb = 100
+timezone = "local"
+[network]
+interface = "eth0"
+"#,
+    );
+    assert!(!told.contains("localtime"), "{told}");
+    assert!(told.contains("hint: write the zone's own name"), "{told}");
+}
+
+#[test]
+fn what_this_version_does_not_offer_is_not_proposed() {
+    for unknown in ["foo", "excluded", "exlude"] {
+        let told = refused(&format!(
+            "[bandwidth]\nmonthly_budget_gb = 100\n{unknown} = 1\n[network]\ninterface = \"eth0\"\n"
+        ));
+        assert!(
+            told.contains("hint: [bandwidth] takes monthly_budget_gb"),
+            "{told}"
+        );
+        assert!(
+            !told.contains("exclude,") && !told.contains("`exclude`"),
+            "{told}"
+        );
+        assert!(told.ends_with("timezone, count"), "{told}");
+    }
+}
