@@ -7,6 +7,9 @@ const LIMIT: u32 = 20;
 /// How long take-aways are counted.
 pub const WINDOW: Duration = Duration::from_secs(10);
 
+/// How long to wait then: short, since the link is free for so long, but no busy loop.
+pub const PAUSE: Duration = Duration::from_millis(50);
+
 /// Counts how often our bucket was taken away.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Contest {

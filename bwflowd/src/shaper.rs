@@ -9,7 +9,7 @@ use tracing::{debug, info, warn};
 
 use crate::account::{Account, Reading};
 use crate::bucket::Bucket;
-use crate::contest::Contest;
+use crate::contest::{self, Contest};
 use crate::foreign::Root;
 use crate::kernel::Kernel;
 use crate::memory::Memory;
@@ -235,7 +235,7 @@ impl Shaper {
                 );
                 self.form = Form::Open;
                 self.blocked_by = "contested".to_owned();
-                return Ok(Some(AFTER_FAILURE));
+                return Ok(Some(contest::PAUSE));
             }
         }
         self.form = Form::Open;
