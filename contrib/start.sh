@@ -118,7 +118,7 @@ interface = "$interface"
 poll_interval_seconds = 15
 CONF
     )
-    "$binaries/bwflowctl" check-config - <<<"$draft" >&2 || die "nothing was installed; give other values" 2
+    "$binaries/bwflowctl" check-config - <<<"$draft" >/dev/null || die "nothing was installed; give other values" 2
 }
 
 configure() {

@@ -84,7 +84,7 @@ bar() {
 # Sets $bar_width, so that a bar with its figure fits the terminal.
 demo_bar_width() {
     local columns=''
-    read -r _ columns < <(stty size <&1 2>/dev/null) || true
+    { read -r _ columns < <(stty size <&3 2>/dev/null) || true; } 3>&1
     # A terminal that does not know its size says 0.
     ((columns > 0)) || columns=80
     bar_width=$((columns - 27))
