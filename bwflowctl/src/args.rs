@@ -43,7 +43,9 @@ pub(crate) enum Command {
 
 const REPORT_JSON: &str = "\
 JSON: one document {\"version\":1,\"links\":[…]}; amounts in bytes, rates in bytes per second, times \
-as RFC 3339 in UTC, null for what is unknown, unlimited or not to be expected.";
+as RFC 3339 in UTC, null for what is unknown, unlimited or not to be expected.
+
+Times in tables are in the time zone of the link's plan.";
 
 /// `bwflowctl report`.
 #[derive(Debug, ClapArgs)]
@@ -59,11 +61,22 @@ pub(crate) struct Report {
 }
 
 const STATUS_JSON: &str = "\
-JSON: one line {\"version\":1,\"helper\":\"present\",\"links\":[…]}; with --watch one more line after \
-every change. Times as RFC 3339 in UTC; limit null when there is none.
+JSON: one line; with --watch one more line after every change.
+  version                 1
+  daemon                  present, or absent while a watch waits for bwflowd
+  helper                  present or absent
+  links[]
+    interface             its name
+    state                 one of the states below
+    limit_bytes_per_second  null when there is none
+    reason                why the link is in its state, for people
+    since                 when the state was entered; RFC 3339 in UTC, or null
+    available_bytes       accrued and not used; negative is debt, null not known
+    until                 when the state ends by itself; null when that is not known
 
-States: open, armed (the kernel holds the last stretch), throttled (used up), blocked (a foreign \
-queueing discipline forbids), absent (no such interface), overridden, manual.";
+States: open, armed (the kernel holds the last stretch), throttled (all that has accrued is \
+used), blocked (a foreign queueing discipline forbids), absent (no such interface), overridden, \
+manual.";
 
 /// `bwflowctl status`.
 #[derive(Debug, ClapArgs)]
@@ -81,9 +94,13 @@ pub(crate) struct Status {
 /// `bwflowctl check-config`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CheckConfig {
-    /// The file to check; - is standard input
+    /// The file to check, of 1 MB at most; - is standard input
     #[arg(value_name = "FILE", default_value = config::PATH)]
     pub(crate) file: PathBuf,
+
+    /// Takes the place of the global flag, which is of no use where no bus is asked.
+    #[arg(long, value_name = "BUS", hide = true)]
+    address: Option<String>,
 
     /// Print JSON
     #[arg(long)]
@@ -95,6 +112,19 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
+
+    #[test]
+    fn a_bus_is_offered_only_where_one_is_asked() {
+        let mut args = Args::command();
+        args.build();
+        let mut help = |name: &str| {
+            let command = args.find_subcommand_mut(name);
+            command.map(|command| command.render_long_help().to_string())
+        };
+        let offers = |help: Option<String>| help.map(|help| help.contains("--address"));
+        assert_eq!(offers(help("report")), Some(true));
+        assert_eq!(offers(help("check-config")), Some(false));
+    }
 
     #[test]
     fn the_definition_is_sound() {

@@ -42,6 +42,7 @@ impl Bus {
                 zbus::Error::Address(text) => {
                     Failure::Configuration(format!("wrong bus address: {text}"))
                 }
+                error @ (zbus::Error::InputOutput(_) | zbus::Error::Handshake(_)) => error.into(),
                 error => Failure::NoBus(error.to_string()),
             })?;
         Ok(Self { connection })

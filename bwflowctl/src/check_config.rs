@@ -1,19 +1,18 @@
 //! `bwflowctl check-config`: the check that the service does, and what the file means.
 
+mod file;
+mod host;
 mod json;
 mod table;
 
-use std::io::{self, Read as _};
 use std::path::Path;
 
-use bwflow_proto::config::{Config, PATH, Problem, Rejected, Style, load_bytes, render};
+use bwflow_proto::config::{Config, Problem, Rejected, Style, load_bytes, render};
+use bwflow_proto::units::is_unprintable;
 
 use crate::args::CheckConfig;
 use crate::failure::Failure;
 use crate::output::Output;
-
-/// The name that stands for standard input.
-const STDIN: &str = "-";
 
 /// A file that can be used.
 struct Right {
@@ -24,13 +23,30 @@ struct Right {
 
 /// Checks the file; errors in it are a failure that names them all.
 pub(crate) fn run(args: &CheckConfig, output: &mut Output) -> Result<(), Failure> {
-    let bytes = read(&args.file)?;
-    let name = if args.file == Path::new(STDIN) {
+    let name = if args.file == Path::new(file::STDIN) {
         "standard input".to_owned()
     } else {
-        args.file.display().to_string()
+        printable(&args.file.display().to_string())
     };
-    let checked = check(&name, &bytes);
+    let bytes = match file::read(&args.file) {
+        Ok(bytes) => bytes,
+        Err(unreadable) => {
+            if args.json {
+                output.data(&json::unreadable(&name, &unreadable)?)?;
+            }
+            let hint = unreadable.hint.map(|hint| format!(": {hint}"));
+            return Err(Failure::Configuration(format!(
+                "cannot read {name}: {}{}",
+                unreadable.message,
+                hint.unwrap_or_default()
+            )));
+        }
+    };
+    let mut checked = check(&name, &bytes);
+    if let Ok(right) = &mut checked {
+        let absent = host::absent(&right.config, Path::new(host::INTERFACES));
+        right.notes.extend(absent);
+    }
     let style = if output.talk_has_color() {
         Style::Terminal
     } else {
@@ -42,11 +58,13 @@ pub(crate) fn run(args: &CheckConfig, output: &mut Output) -> Result<(), Failure
     match checked {
         Ok(_) if args.json => Ok(()),
         Ok(right) => {
+            output.data(&table::render(&name, &right.config))?;
             for note in &right.notes {
+                // The empty line keeps it apart from the table where both go to one place.
                 let note = render(note, &name, &right.text, style);
-                output.talk(&format!("{note}\n"));
+                output.talk(&format!("\n{note}"));
             }
-            output.data(&table::render(&name, &right.config))
+            Ok(())
         }
         Err(_) if args.json => Err(Failure::Configuration(format!("{name} cannot be used"))),
         Err(rejected) => Err(Failure::Configuration(format!(
@@ -56,23 +74,17 @@ pub(crate) fn run(args: &CheckConfig, output: &mut Output) -> Result<(), Failure
     }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    let read = if file == Path::new(STDIN) {
-        io::stdin().read_to_end(&mut bytes).map(|_| bytes)
-    } else {
-        std::fs::read(file)
-    };
-    read.map_err(|error| {
-        let hint = match error.kind() {
-            io::ErrorKind::NotFound if file == Path::new(PATH) => {
-                ": write it, or name the file to check"
-            }
-            io::ErrorKind::PermissionDenied => ": try with sudo",
-            _ => "",
-        };
-        Failure::Configuration(format!("cannot read {}: {error}{hint}", file.display()))
-    })
+/// The name of a file may hold anything; on a terminal it must not do anything.
+fn printable(name: &str) -> String {
+    let mut shown = String::with_capacity(name.len());
+    for c in name.chars() {
+        if is_unprintable(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 fn check(name: &str, bytes: &[u8]) -> Result<Right, Rejected> {

@@ -1,6 +1,7 @@
 //! Why a command could not do its job, in the user's terms.
 
 use std::io;
+use std::path::Path;
 
 use thiserror::Error;
 use zbus::fdo;
@@ -16,13 +17,22 @@ pub(crate) enum Failure {
     Configuration(String),
 
     #[error(
-        "bwflowd is not running; start it with `systemctl start bwflowd bwflow-helper` \
-         (its log: `journalctl -u bwflowd`)"
+        "bwflowd is not running; {}",
+        start("bwflowd bwflow-helper", has_systemd())
     )]
     NotRunning,
 
+    #[error("no link has a budget: {}", no_helper())]
+    NoHelper,
+
     #[error("the bus cannot be reached: {0}; is dbus-daemon or dbus-broker running?")]
     NoBus(String),
+
+    #[error("the bus does not let this user in: {0}; try with sudo, or as a user of this host")]
+    Refused(String),
+
+    #[error("the bus broke off: {0}")]
+    LostBus(String),
 
     #[error("bwflowd does not answer")]
     Silent,
@@ -40,9 +50,33 @@ impl Failure {
             Self::ClosedPipe => 0,
             Self::Failed(_) | Self::Silent => 1,
             Self::Configuration(_) => 2,
-            Self::NotRunning | Self::NoBus(_) => 3,
-            Self::Denied(_) => 4,
+            Self::NotRunning | Self::NoHelper | Self::NoBus(_) | Self::LostBus(_) => 3,
+            Self::Denied(_) | Self::Refused(_) => 4,
         }
+    }
+}
+
+/// That the helper is not there, and how to start it.
+pub(crate) fn no_helper() -> String {
+    format!(
+        "bwflow-helper is not running; {}",
+        start("bwflow-helper", has_systemd())
+    )
+}
+
+/// As `sd_booted(3)` tells it.
+fn has_systemd() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
+/// How to start `services` here, and where to look when they do not start.
+fn start(services: &str, has_systemd: bool) -> String {
+    let first = services.split(' ').next().unwrap_or(services);
+    if has_systemd {
+        format!("start it with `systemctl start {services}` (its log: `journalctl -u {first}`)")
+    } else {
+        let names = services.replace(' ', "` and `");
+        format!("start it with `contrib/start.sh`, or `{names}` by hand")
     }
 }
 
@@ -78,8 +112,46 @@ impl From<zbus::Error> for Failure {
             zbus::Error::InputOutput(error) if error.kind() == io::ErrorKind::TimedOut => {
                 Self::Silent
             }
-            zbus::Error::InputOutput(error) => Self::NoBus(error.to_string()),
+            zbus::Error::InputOutput(error) => match error.kind() {
+                io::ErrorKind::PermissionDenied => Self::Refused(error.to_string()),
+                io::ErrorKind::BrokenPipe
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::UnexpectedEof => Self::LostBus(error.to_string()),
+                _ => Self::NoBus(error.to_string()),
+            },
+            zbus::Error::Handshake(text) => Self::Refused(text.clone()),
             _ => Self::Failed(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_systemd_nobody_is_sent_to_it() {
+        let with = start("bwflowd bwflow-helper", true);
+        assert!(
+            with.contains("`systemctl start bwflowd bwflow-helper`"),
+            "{with}"
+        );
+        assert!(with.contains("`journalctl -u bwflowd`"), "{with}");
+        let without = start("bwflowd bwflow-helper", false);
+        assert_eq!(
+            without,
+            "start it with `contrib/start.sh`, or `bwflowd` and `bwflow-helper` by hand"
+        );
+    }
+
+    #[test]
+    fn a_bus_that_refuses_is_there() {
+        let refused = Failure::from(zbus::Error::Handshake("EXTERNAL rejected".to_owned()));
+        assert_eq!(refused.exit_code(), 4);
+        assert!(!refused.to_string().contains("running?"), "{refused}");
+        let gone = Failure::from(zbus::Error::from(io::Error::from(io::ErrorKind::NotFound)));
+        assert_eq!(gone.exit_code(), 3);
+        assert!(gone.to_string().contains("running?"), "{gone}");
     }
 }

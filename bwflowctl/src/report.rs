@@ -8,7 +8,7 @@ use crate::bus::Bus;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::snapshot::{LinkRecord, Snapshot};
-use crate::time::rfc3339;
+use crate::time::{local, zone};
 
 /// Shows the figures, counted anew if the helper is there.
 pub(crate) async fn run(
@@ -19,6 +19,12 @@ pub(crate) async fn run(
     let bus = Bus::connect(address).await?;
     let is_fresh = bus.refresh().await;
     let mut snapshot = bus.snapshot().await?;
+    if snapshot.links.is_empty() && !snapshot.has_helper {
+        if args.json {
+            output.data(&json::render(&[])?)?;
+        }
+        return Err(Failure::NoHelper);
+    }
     if let Some(name) = &args.link {
         snapshot.links = only(snapshot.links, name)?;
     }
@@ -50,12 +56,7 @@ fn only(links: Vec<LinkRecord>, name: &str) -> Result<Vec<LinkRecord>, Failure> 
 /// What a person should know about the age of the figures.
 fn remark(snapshot: &Snapshot, is_fresh: bool) -> Option<String> {
     if snapshot.links.is_empty() {
-        let helper = if snapshot.has_helper {
-            "bwflow-helper has published nothing yet"
-        } else {
-            "bwflow-helper is not running; start it with `systemctl start bwflow-helper`"
-        };
-        return Some(format!("no link has a budget: {helper}"));
+        return Some("no link has a budget: bwflow-helper has published nothing yet".to_owned());
     }
     if is_fresh {
         return None;
@@ -69,10 +70,12 @@ fn remark(snapshot: &Snapshot, is_fresh: bool) -> Option<String> {
         .links
         .iter()
         .filter_map(|link| link.ledger.as_ref());
-    let oldest = ledgers.map(|ledger| ledger.updated_at_usec).min();
-    let as_of = oldest.and_then(rfc3339);
-    Some(match as_of {
-        Some(time) => format!("{why}: the figures are as of {time}"),
+    let oldest = ledgers.min_by_key(|ledger| ledger.updated_at_usec);
+    Some(match oldest {
+        Some(ledger) => {
+            let time = local(ledger.updated_at_usec, &zone(&ledger.timezone));
+            format!("{why}: the figures are as of {time}")
+        }
         None => format!("{why}: there are no figures yet"),
     })
 }
@@ -94,7 +97,7 @@ mod tests {
         assert_eq!(remark(&snapshot, true), None);
         assert_eq!(
             remark(&snapshot, false).unwrap(),
-            "bwflow-helper is not running: the figures are as of 2026-11-22T04:30:00Z"
+            "bwflow-helper is not running: the figures are as of 2026-11-22 04:30 UTC"
         );
         snapshot.links[0].ledger = None;
         assert_eq!(

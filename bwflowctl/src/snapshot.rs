@@ -8,6 +8,8 @@ use bwflow_proto::state::LinkState;
 use zbus::fdo::ManagedObjects;
 use zbus::{OwnedVariant, Variant};
 
+use crate::failure::no_helper;
+
 /// The daemon's side of the bus at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Snapshot {
@@ -33,13 +35,25 @@ pub(crate) struct LinkRecord {
     pub(crate) ledger: Option<LedgerView>,
 }
 
+/// What a person is told while the helper is not there.
+impl Snapshot {
+    /// What its absence means for the links.
+    pub(crate) fn without_helper(&self) -> String {
+        if self.links.iter().any(|link| link.grant.is_some()) {
+            "bwflow-helper is not running: the last grants are carried on".to_owned()
+        } else {
+            no_helper()
+        }
+    }
+}
+
 impl LinkRecord {
     /// Why the link is in its state; empty when only the daemon could tell.
     pub(crate) fn reason(&self) -> String {
         match self.state.parse() {
             Ok(LinkState::Open) => "budget left".to_owned(),
-            Ok(LinkState::Armed) => "budget nearly used up".to_owned(),
-            Ok(LinkState::Throttled) => "budget used up".to_owned(),
+            Ok(LinkState::Armed) => "little of what has accrued is left".to_owned(),
+            Ok(LinkState::Throttled) => "all that has accrued is used".to_owned(),
             Ok(LinkState::Overridden) => "override in force".to_owned(),
             Ok(LinkState::Manual) => "throttled by hand".to_owned(),
             Ok(LinkState::Blocked) if self.blocked_by.is_empty() => {

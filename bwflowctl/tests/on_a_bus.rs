@@ -42,7 +42,7 @@ async fn without_a_daemon_it_says_how_to_start_it() {
     for words in [&["report"][..], &["status"], &["status", "--json"]] {
         let output = bus.run(words).await;
         assert_eq!(output.status.code(), Some(3), "{words:?}");
-        assert!(text(&output.stderr).contains("systemctl start bwflowd"));
+        assert!(text(&output.stderr).contains("bwflowd is not running; start it with"));
         assert_eq!(text(&output.stdout), "");
     }
 }
@@ -55,7 +55,7 @@ async fn a_report_shows_what_the_daemon_has_and_how_old_it_is() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(
         text(&output.stderr),
-        "bwflow-helper is not running: the figures are as of 2026-11-22T00:00:00Z\n"
+        "bwflow-helper is not running: the figures are as of 2026-11-22 UTC\n"
     );
     let report = json(&output.stdout);
     assert_eq!(report["links"][0]["interface"], "eth0");
@@ -73,6 +73,78 @@ async fn a_report_shows_what_the_daemon_has_and_how_old_it_is() {
 
     let output = bus.run(&["report", "--link", "eth9"]).await;
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn without_a_helper_and_any_link_there_is_nothing_to_report() {
+    let bus = PrivateBus::start().await;
+    let _daemon = daemon(&bus, &[]).await;
+    for words in [&["report"][..], &["report", "--link", "eth0"]] {
+        let output = bus.run(words).await;
+        assert_eq!(output.status.code(), Some(3), "{words:?}");
+        assert_eq!(text(&output.stdout), "");
+        let told = text(&output.stderr);
+        assert!(
+            told.contains("bwflow-helper is not running; start it with"),
+            "{told}"
+        );
+    }
+    let output = bus.run(&["report", "--json"]).await;
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(json(&output.stdout)["links"], serde_json::json!([]));
+
+    let output = bus.run(&["status"]).await;
+    assert!(
+        !text(&output.stdout).contains("grants"),
+        "{}",
+        text(&output.stdout)
+    );
+    let _helper = helper(&bus).await;
+    assert_eq!(bus.run(&["report"]).await.status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn lines_tell_that_the_helper_has_gone() {
+    let bus = PrivateBus::start().await;
+    let _daemon = daemon(&bus, &[("eth0", None)]).await;
+    let helper = helper(&bus).await;
+    let mut watch = Running::start(bus.command(&["status", "--watch"]));
+    assert!(watch.line().await.contains(" eth0 open"));
+    helper.close().await.unwrap();
+    let line = watch.line().await;
+    assert!(line.contains(" bwflow-helper is not running"), "{line}");
+}
+
+#[tokio::test]
+async fn a_bus_that_refuses_is_not_said_to_be_down() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let path = format!(
+        "{}/refusing-bus.{}",
+        env!("CARGO_TARGET_TMPDIR"),
+        std::process::id()
+    );
+    let _ = std::fs::remove_file(&path);
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let refusing = tokio::spawn(async move {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let mut said = [0; 512];
+        let _ = peer.read(&mut said).await.unwrap();
+        peer.write_all(b"REJECTED ANONYMOUS\r\n").await.unwrap();
+        while peer.read(&mut said).await.is_ok_and(|read| read > 0) {}
+    });
+    let address = format!("unix:path={path}");
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_bwflowctl"))
+        .args(["report", "--address", &address])
+        .output()
+        .await
+        .unwrap();
+    refusing.await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{told}");
+    assert!(told.contains("does not let this user in"), "{told}");
+    assert!(!told.contains("running?"), "{told}");
 }
 
 #[tokio::test]

@@ -9,6 +9,9 @@ use crate::units::{is_unprintable, mended, parse_bytes, parse_rate};
 /// A longer value is not repeated in a hint.
 const LONGEST_VALUE: usize = 40;
 
+/// The whole rest of the file then follows from it.
+const LIST_OPEN: &str = "the list above is not closed";
+
 /// Adds the parser's errors and drops what merely follows from them: everything on a line that
 /// could not be read or below a broken table header, what is missing because of it, and notes,
 /// which speak of a plan that is not known yet.
@@ -22,12 +25,25 @@ pub(super) fn with_syntax_errors(
     let mut problems = Problems::default();
     for error in syntax {
         let span = error.span().unwrap_or(text.len()..text.len());
+        if let Some(opened) = open_to_the_end(error.message(), text, &span) {
+            let quotes = &text[opened.clone()];
+            let hint = Some(format!(
+                "end it with {quotes}, or write it with one quote each"
+            ));
+            broken.extend(lines.number(opened.start)..=lines.number(text.len()));
+            problems.error(opened, "the string is not closed", hint);
+            continue;
+        }
         let number = lines.number(span.start);
         // Of several complaints about one line the first is the cause.
         if broken.insert(number) {
             let (message, hint) = explained(error.message(), text, &span, lines.line(number));
-            problems.error(span, message, hint);
-            broken.extend(lines.section(number));
+            problems.error(span, message.as_str(), hint);
+            broken.extend(if message == LIST_OPEN {
+                number + 1..lines.lines.len()
+            } else {
+                lines.section(number)
+            });
         }
     }
     let mut all = problems.into_sorted();
@@ -74,6 +90,19 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// The three quotes that begin a string of several lines, if it goes on to the end of the file.
+fn open_to_the_end(message: &str, text: &str, span: &Span) -> Option<Span> {
+    let is_open = message.starts_with("invalid")
+        && message.contains(" string, expected")
+        && text.get(span.start..)?.trim().is_empty();
+    if !is_open {
+        // Not sought in vain: a file of junk may hold an error on every line.
+        return None;
+    }
+    let start = text.rfind("\"\"\"").max(text.rfind("'''"))?;
+    Some(start..start + 3)
+}
+
 /// The parser's words, where they need others, and how to mend the line.
 fn explained(message: &str, text: &str, span: &Span, line: &str) -> (String, Option<String>) {
     let is_at_end = text.get(span.end..).is_none_or(|rest| {
@@ -106,6 +135,13 @@ fn explained(message: &str, text: &str, span: &Span, line: &str) -> (String, Opt
             "the string is not closed".to_owned(),
             hint_for_line(line, '=').or_else(|| Some(format!("end it with {wanted}"))),
         ),
+        // A header cannot stand in a list, so the list was to end above it.
+        "invalid float" if line.starts_with('[') => {
+            (LIST_OPEN.to_owned(), Some("end it with ]".to_owned()))
+        }
+        "unexpected `=` in array" if !line.contains('[') => {
+            (LIST_OPEN.to_owned(), Some("end it with ]".to_owned()))
+        }
         "unclosed table" => (message.to_owned(), header(line, "[", "]")),
         "unclosed array table" => (message.to_owned(), header(line, "[[", "]]")),
         "key with no value" => unassigned(line),

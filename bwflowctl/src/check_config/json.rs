@@ -1,9 +1,10 @@
 //! The check for programs.
 
-use bwflow_proto::config::{Link, Problem, Rejected, Throttle, position};
+use bwflow_proto::config::{Link, Problem, Rejected, Severity, Throttle, position};
 use serde::Serialize;
 
 use super::Right;
+use super::file::Unreadable;
 use crate::failure::Failure;
 
 #[derive(Serialize)]
@@ -58,8 +59,29 @@ pub(super) fn render(file: &str, checked: Result<&Right, &Rejected>) -> Result<S
         problems: problems.iter().map(|told| told_in(told, text)).collect(),
         links: links.iter().map(plan).collect(),
     };
+    document(&check)
+}
+
+/// The document for a file that could not be read.
+pub(super) fn unreadable(file: &str, unreadable: &Unreadable) -> Result<String, Failure> {
+    document(&Check {
+        version: 1,
+        file,
+        valid: false,
+        problems: vec![Told {
+            severity: Severity::Error.as_str(),
+            message: &unreadable.message,
+            line: None,
+            column: None,
+            hint: unreadable.hint,
+        }],
+        links: Vec::new(),
+    })
+}
+
+fn document(check: &Check<'_>) -> Result<String, Failure> {
     let mut text =
-        serde_json::to_string_pretty(&check).map_err(|error| Failure::Failed(error.to_string()))?;
+        serde_json::to_string_pretty(check).map_err(|error| Failure::Failed(error.to_string()))?;
     text.push('\n');
     Ok(text)
 }

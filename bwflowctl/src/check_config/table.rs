@@ -5,6 +5,8 @@ use bwflow_proto::units::{format_bytes_exact, format_duration, format_rate};
 
 use crate::grid::{Column, Grid};
 
+const LONGEST_MONTH_SECONDS: u64 = 31 * 86_400;
+
 /// The verdict and every link's plan.
 pub(super) fn render(file_name: &str, config: &Config) -> String {
     use Column::{Figures, Words};
@@ -25,10 +27,24 @@ pub(super) fn render(file_name: &str, config: &Config) -> String {
     for link in &config.links {
         grid.push(row(link));
     }
+    let has_drip = config
+        .links
+        .iter()
+        .any(|link| link.throttle == Throttle::Drip && drip(link) > 0);
+    let legend = if has_drip {
+        "\nThe drip is that of a month of 31 days; in a shorter one it is higher.\n"
+    } else {
+        ""
+    };
     format!(
-        "{file_name} is right: {links}, looked at at least every {interval}\n\n{}",
+        "{file_name} is right: {links}, looked at at least every {interval}\n\n{}{legend}",
         grid.render(false)
     )
+}
+
+/// What accrues in the longest month, bytes per second.
+const fn drip(link: &Link) -> u64 {
+    link.budget_bytes.saturating_sub(link.burst_bytes) / LONGEST_MONTH_SECONDS
 }
 
 fn row(link: &Link) -> Vec<String> {
@@ -40,7 +56,10 @@ fn row(link: &Link) -> Vec<String> {
         link.timezone.iana_name().unwrap_or("-").to_owned(),
         link.count.to_string(),
         match link.throttle {
-            Throttle::Drip => "the drip".to_owned(),
+            Throttle::Drip if drip(link) == 0 => {
+                format!("min_rate {}", format_rate(link.min_rate))
+            }
+            Throttle::Drip => format!("drip {}", format_rate(drip(link))),
             Throttle::Rate(rate) => format_rate(rate),
         },
     ]
@@ -56,16 +75,21 @@ mod tests {
     fn every_plan_is_a_line() {
         let text = "[bandwidth]\nmonthly_budget = \"1.5 TiB\"\n[network]\ninterface = \"eth0\"\n\
                     [[link]]\ninterface = \"wwan0\"\nmonthly_budget = \"20 GB\"\n\
-                    timezone = \"Europe/Berlin\"\nbilling_day = 17\nrate = \"2 Mbit/s\"\n";
+                    timezone = \"Europe/Berlin\"\nbilling_day = 17\nrate = \"2 Mbit/s\"\n\
+                    [[link]]\ninterface = \"wg0\"\nmonthly_budget = \"9 GB\"\n\
+                    pre_charge = \"9 GB\"\n";
         let (config, _) = Config::parse(text).unwrap();
         assert_eq!(
             render("c.toml", &config),
             "\
-c.toml is right: 2 links, looked at at least every 15s
+c.toml is right: 3 links, looked at at least every 15s
 
 LINK    BUDGET    BURST  DAY  TIME ZONE      COUNTED  HELD TO
-eth0   1.5 TiB  768 GiB    1  UTC            tx       the drip
+eth0   1.5 TiB  768 GiB    1  UTC            tx       drip 2.46 Mbit/s
 wwan0    20 GB    10 GB   17  Europe/Berlin  tx       2 Mbit/s
+wg0       9 GB     9 GB    1  UTC            tx       min_rate 64 kbit/s
+
+The drip is that of a month of 31 days; in a shorter one it is higher.
 "
         );
     }

@@ -5,23 +5,21 @@ use bwflow_proto::units::{format_bytes, format_rate, format_signed_bytes};
 
 use crate::grid::{Column, Grid};
 use crate::snapshot::LinkRecord;
-use crate::time::{local, zone};
+use crate::time::{in_year, span, zone};
 
 /// Stands for what is not known or not there.
 const NONE: &str = "-";
 
-/// Two tables; nothing at all for no link.
+/// Three tables, each within 80 columns; nothing at all for no link.
 pub(super) fn render(links: &[LinkRecord], color: bool) -> String {
     if links.is_empty() {
         return String::new();
     }
-    format!(
-        "{}\n{}",
-        now(links).render(color),
-        period(links).render(color)
-    )
+    let grids = [now(links), accrual(links), period(links)];
+    grids.map(|grid| grid.render(color)).join("\n")
 }
 
+/// What is held and what is left.
 fn now(links: &[LinkRecord]) -> Grid {
     use Column::{Figures, State, Words};
     let mut grid = Grid::new(vec![
@@ -32,8 +30,6 @@ fn now(links: &[LinkRecord]) -> Grid {
         ("BUDGET", Figures),
         ("USED %", Figures),
         ("AVAILABLE", Figures),
-        ("DRIP", Figures),
-        ("RUNS OUT", Words),
     ]);
     for link in links {
         let ledger = link.ledger.as_ref();
@@ -49,25 +45,43 @@ fn now(links: &[LinkRecord]) -> Grid {
             shown(ledger, |ledger| format_bytes(budget(ledger))),
             shown(ledger, percent),
             shown(link.available_bytes(), format_signed_bytes),
+        ]);
+    }
+    grid
+}
+
+/// What comes in, and where it leads.
+fn accrual(links: &[LinkRecord]) -> Grid {
+    use Column::{Figures, Words};
+    let mut grid = Grid::new(vec![
+        ("LINK", Words),
+        ("BURST", Figures),
+        ("DRIP", Figures),
+        ("ACCRUED", Figures),
+        ("FORECAST", Figures),
+        ("RUNS OUT", Words),
+    ]);
+    for link in links {
+        let ledger = link.ledger.as_ref();
+        grid.push(vec![
+            link.interface.clone(),
+            shown(ledger, |ledger| format_bytes(ledger.burst_bytes)),
             shown(link.drip_bytes_per_second(), format_rate),
+            shown(ledger, |ledger| format_bytes(ledger.accrued_bytes)),
+            shown(ledger, |ledger| format_bytes(ledger.forecast_bytes)),
             shown(ledger, runs_out),
         ]);
     }
     grid
 }
 
+/// What the figures are of.
 fn period(links: &[LinkRecord]) -> Grid {
     use Column::{Figures, Words};
     let ledgers = || links.iter().filter_map(|link| link.ledger.as_ref());
     let has_topup = ledgers().any(|ledger| ledger.topup_bytes != 0);
     let has_correction = ledgers().any(|ledger| ledger.correction_bytes != 0);
-    let mut columns = vec![
-        ("LINK", Words),
-        ("PERIOD", Words),
-        ("BURST", Figures),
-        ("ACCRUED", Figures),
-        ("FORECAST", Figures),
-    ];
+    let mut columns = vec![("LINK", Words), ("PERIOD", Words)];
     if has_topup {
         columns.push(("TOP-UP", Figures));
     }
@@ -78,13 +92,7 @@ fn period(links: &[LinkRecord]) -> Grid {
     let mut grid = Grid::new(columns);
     for link in links {
         let ledger = link.ledger.as_ref();
-        let mut cells = vec![
-            link.interface.clone(),
-            shown(ledger, edges),
-            shown(ledger, |ledger| format_bytes(ledger.burst_bytes)),
-            shown(ledger, |ledger| format_bytes(ledger.accrued_bytes)),
-            shown(ledger, |ledger| format_bytes(ledger.forecast_bytes)),
-        ];
+        let mut cells = vec![link.interface.clone(), shown(ledger, edges)];
         if has_topup {
             cells.push(shown(ledger, |ledger| format_bytes(ledger.topup_bytes)));
         }
@@ -97,7 +105,7 @@ fn period(links: &[LinkRecord]) -> Grid {
             shown(link.counted(), str::to_owned),
             shown(ledger, |ledger| ledger.source.clone()),
             shown(ledger, |ledger| {
-                local(ledger.updated_at_usec, &zone(&ledger.timezone))
+                in_year(ledger.updated_at_usec, &zone(&ledger.timezone))
             }),
         ]);
         grid.push(cells);
@@ -124,21 +132,19 @@ fn percent(ledger: &LedgerView) -> String {
 
 fn runs_out(ledger: &LedgerView) -> String {
     if ledger.available_bytes <= 0 {
-        return "used up".to_owned();
+        return "has run out".to_owned();
     }
     match ledger.exhausted_at_usec {
         0 => "not this period".to_owned(),
-        time => local(time, &zone(&ledger.timezone)),
+        time => in_year(time, &zone(&ledger.timezone)),
     }
 }
 
 fn edges(ledger: &LedgerView) -> String {
-    let zone = zone(&ledger.timezone);
-    format!(
-        "{} to {} {}",
-        local(ledger.period_start_usec, &zone),
-        local(ledger.period_end_usec, &zone),
-        ledger.timezone
+    span(
+        ledger.period_start_usec,
+        ledger.period_end_usec,
+        &zone(&ledger.timezone),
     )
 }
 
@@ -209,34 +215,63 @@ pub(super) mod tests {
         assert_eq!(
             render(&links, false),
             "\
-LINK   STATE           LIMIT     USED  BUDGET  USED %  AVAILABLE        DRIP  RUNS OUT
-eth0   throttled  149 kbit/s  86.5 GB  100 GB    86 %    -1.2 GB  154 kbit/s  used up
-wwan0  open             none  12.4 GB  105 GB    11 %    72.9 GB  154 kbit/s  2026-11-29 01:00
-wg0    absent           none        -       -       -          -           -  -
+LINK   STATE           LIMIT     USED  BUDGET  USED %  AVAILABLE
+eth0   throttled  149 kbit/s  86.5 GB  100 GB    86 %    -1.2 GB
+wwan0  open             none  12.4 GB  105 GB    11 %    72.9 GB
+wg0    absent           none        -       -       -          -
 
-LINK   PERIOD                                  BURST  ACCRUED  FORECAST  TOP-UP  CORRECTION  COUNTED  SOURCE  AS OF
-eth0   2026-11-01 to 2026-12-01 UTC            50 GB  85.3 GB    122 GB     0 B         0 B  tx       kernel  2026-11-22 04:30
-wwan0  2026-11-01 to 2026-12-01 Europe/Berlin  50 GB  85.3 GB    122 GB    5 GB      -20 MB  tx       kernel  2026-11-22 05:30
-wg0    -                                           -        -         -       -           -  -        -       -
+LINK   BURST        DRIP  ACCRUED  FORECAST  RUNS OUT
+eth0   50 GB  154 kbit/s  85.3 GB    122 GB  has run out
+wwan0  50 GB  154 kbit/s  85.3 GB    122 GB  11-29 01:00 CET
+wg0        -           -        -         -  -
+
+LINK   PERIOD              TOP-UP  CORRECTION  COUNTED  SOURCE  AS OF
+eth0   11-01 to 12-01 UTC     0 B         0 B  tx       kernel  11-22 04:30 UTC
+wwan0  11-01 to 12-01 CET    5 GB      -20 MB  tx       kernel  11-22 05:30 CET
+wg0    -                        -           -  -        -       -
 "
         );
     }
 
     #[test]
-    fn thirty_links_are_thirty_lines_twice() {
+    fn thirty_links_are_thirty_lines_thrice() {
         let links: Vec<LinkRecord> = (0..30)
             .map(|n| record(&format!("veth{n}"), "open", Some(ledger())))
             .collect();
         let text = render(&links, false);
-        assert_eq!(text.lines().count(), 2 * 31 + 1);
+        assert_eq!(text.lines().count(), 3 * 31 + 2);
         for n in 0..30 {
             let name = format!("veth{n} ");
             assert_eq!(
                 text.lines().filter(|line| line.starts_with(&name)).count(),
-                2
+                3
             );
         }
         assert!(text.lines().all(|line| !line.ends_with(' ')));
+    }
+
+    #[test]
+    fn the_widest_usual_figures_fit_a_terminal() {
+        let mut link = record(
+            "enp195s0f3u1u2",
+            "overridden",
+            Some(LedgerView {
+                timezone: "Europe/Berlin".to_owned(),
+                period_start_usec: START - 31 * DAY - DAY / 12,
+                period_end_usec: START - DAY / 24,
+                budget_bytes: 1_650_000_000_000,
+                used_bytes: 1_120_000_000_000,
+                available_bytes: -999_000_000,
+                exhausted_at_usec: 0,
+                ..ledger()
+            }),
+        );
+        link.limit_bytes_per_second = 15_600_000;
+        let text = render(&[link], false);
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        assert!(text.contains("10-01 CEST to 11-01 CET"), "{text}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::snapshot::{LinkRecord, Snapshot};
 /// Remembers what was told of each link.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
+    was_without_helper: bool,
     told: BTreeMap<String, String>,
 }
 
@@ -18,6 +19,11 @@ impl Lines {
     pub(super) fn changes(&mut self, snapshot: &Snapshot, now: Timestamp) -> String {
         let now = now.round(Unit::Second).unwrap_or(now);
         let mut out = String::new();
+        if !snapshot.has_daemon {
+            // Told on standard error; when the daemon is back every link is news.
+            self.told.clear();
+            return out;
+        }
         let mut tell = |interface: &str, text: &str| {
             let name: String = interface
                 .chars()
@@ -25,11 +31,6 @@ impl Lines {
                 .collect();
             out.push_str(&format!("{now} {name} {text}\n"));
         };
-        if !snapshot.has_daemon {
-            // Told on standard error; when the daemon is back every link is news.
-            self.told.clear();
-            return out;
-        }
         let links = &snapshot.links;
         self.told.retain(|interface, _| {
             let is_there = links.iter().any(|link| link.interface == *interface);
@@ -44,6 +45,16 @@ impl Lines {
                 tell(&link.interface, &text);
                 self.told.insert(link.interface.clone(), text);
             }
+        }
+        let is_without_helper = !snapshot.has_helper;
+        if is_without_helper != self.was_without_helper {
+            self.was_without_helper = is_without_helper;
+            let text = if is_without_helper {
+                snapshot.without_helper()
+            } else {
+                "bwflow-helper is running again".to_owned()
+            };
+            out.push_str(&format!("{now} {text}\n"));
         }
         out
     }
@@ -64,6 +75,8 @@ fn described(link: &LinkRecord) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use bwflow_proto::grant::Grant;
+
     use super::*;
 
     fn link(interface: &str, state: &str, limit: u64) -> LinkRecord {
@@ -73,6 +86,35 @@ mod tests {
             limit_bytes_per_second: limit,
             ..LinkRecord::default()
         }
+    }
+
+    #[test]
+    fn the_helper_s_going_and_coming_is_told_once() {
+        let now = "2026-11-22T04:30:00Z".parse().unwrap();
+        let mut lines = Lines::default();
+        let mut tell = |has_helper: bool, grant: Option<Grant>| {
+            let snapshot = Snapshot {
+                has_daemon: true,
+                has_helper,
+                links: vec![LinkRecord {
+                    grant,
+                    ..link("eth0", "open", 0)
+                }],
+            };
+            lines.changes(&snapshot, now)
+        };
+        let grant = || Some(Grant::default());
+        assert!(!tell(true, grant()).contains("bwflow-helper"));
+        assert_eq!(
+            tell(false, grant()),
+            "2026-11-22T04:30:00Z bwflow-helper is not running: the last grants are carried on\n"
+        );
+        assert_eq!(tell(false, grant()), "");
+        assert_eq!(
+            tell(true, grant()),
+            "2026-11-22T04:30:00Z bwflow-helper is running again\n"
+        );
+        assert!(tell(false, None).contains("bwflow-helper is not running; start it"));
     }
 
     #[test]
@@ -93,7 +135,7 @@ mod tests {
         assert_eq!(tell(open(), true), "");
         assert_eq!(
             tell(vec![link("eth0", "throttled", 125_000)], true),
-            "2026-11-22T04:30:00Z eth0 throttled, 1 Mbit/s: budget used up\n"
+            "2026-11-22T04:30:00Z eth0 throttled, 1 Mbit/s: all that has accrued is used\n"
         );
         assert_eq!(tell(vec![], true), "2026-11-22T04:30:00Z eth0 forgotten\n");
         assert_eq!(tell(open(), true), opened);

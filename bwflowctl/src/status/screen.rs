@@ -33,7 +33,7 @@ pub(super) fn render(snapshot: &Snapshot, color: bool) -> String {
         out.push_str(&grid.render(color));
     }
     if !snapshot.has_helper {
-        out.push_str("\nbwflow-helper is not running: the last grants are carried on\n");
+        out.push_str(&format!("\n{}\n", snapshot.without_helper()));
     }
     out
 }
@@ -69,6 +69,7 @@ fn row(link: &LinkRecord) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use bwflow_proto::grant::Grant;
     use bwflow_proto::ledger::LedgerView;
 
     use super::*;
@@ -84,6 +85,7 @@ mod tests {
                     state: "throttled".to_owned(),
                     state_since_usec: 1_795_305_660_000_000,
                     limit_bytes_per_second: 125_000,
+                    grant: Some(Grant::default()),
                     ledger: Some(LedgerView {
                         timezone: "UTC".to_owned(),
                         available_bytes: -1_200_000_000,
@@ -102,13 +104,28 @@ mod tests {
         assert_eq!(
             render(&snapshot, false),
             "\
-LINK  STATE         LIMIT  AVAILABLE  SINCE             UNTIL       WHY
-eth0  throttled  1 Mbit/s    -1.2 GB  2026-11-22 00:01  2026-12-01  budget used up
-wg0   absent         none          -  -                 -           no such interface
+LINK  STATE         LIMIT  AVAILABLE  SINCE                 UNTIL           WHY
+eth0  throttled  1 Mbit/s    -1.2 GB  2026-11-22 00:01 UTC  2026-12-01 UTC  all that has accrued is used
+wg0   absent         none          -  -                     -               no such interface
 
 bwflow-helper is not running: the last grants are carried on
 "
         );
+    }
+
+    #[test]
+    fn grants_that_never_were_are_not_carried_on() {
+        let snapshot = Snapshot {
+            has_daemon: true,
+            ..Snapshot::default()
+        };
+        let screen = render(&snapshot, false);
+        assert!(
+            screen
+                .starts_with("no link has a budget yet\n\nbwflow-helper is not running; start it"),
+            "{screen}"
+        );
+        assert!(!screen.contains("grants"), "{screen}");
     }
 
     #[test]

@@ -78,6 +78,21 @@ fn a_quote_that_is_missing_is_shown() {
 }
 
 #[test]
+fn what_goes_on_to_the_end_is_told_where_it_begins() {
+    let text = "[bandwidth]\nmonthly_budget = \"\"\"100 GB\n[network]\ninterface = \"eth0\"\n";
+    let rejected = load_str("c.toml", text).unwrap_err();
+    let [problem] = rejected.problems() else {
+        panic!("{rejected}")
+    };
+    assert_eq!(problem.message, "the string is not closed");
+    assert_eq!(problem.span, Some(29..32));
+    assert_eq!(
+        told("monthly_budget_gb = 1\n[alerts]\nat_percent = [50,"),
+        pair("the list above is not closed", "end it with ]")
+    );
+}
+
+#[test]
 fn a_line_of_another_format_is_rewritten() {
     let colon = "`=` belongs between a key and its value, not `:`";
     assert_eq!(
