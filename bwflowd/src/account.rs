@@ -58,18 +58,34 @@ impl Account {
     /// Charges what the link has carried since the last reading. The counters of an interface
     /// that was created anew began at zero.
     pub fn observe(&mut self, reading: Reading) {
-        let before = if reading.index == self.last.index {
-            self.last
+        let (tx, rx) = if reading.index == self.last.index {
+            // Drivers reset both counters at once, so that one reset counts for both.
+            let tx = Step::between(self.last.tx, reading.tx).bytes();
+            let rx = Step::between(self.last.rx, reading.rx).bytes();
+            tx.zip(rx).unwrap_or((reading.tx, reading.rx))
         } else {
-            Reading {
-                index: reading.index,
-                tx: 0,
-                rx: 0,
-            }
+            (reading.tx, reading.rx)
         };
-        self.spent_tx = self.spent_tx.saturating_add(carried(before.tx, reading.tx));
-        self.spent_rx = self.spent_rx.saturating_add(carried(before.rx, reading.rx));
+        self.charge(tx, rx);
         self.last = reading;
+    }
+
+    /// Charges what a link that was deleted had carried to its end. Counters that fell while the
+    /// kernel took the link apart say nothing. Whatever comes next began at zero, also if the
+    /// kernel gives it the same index.
+    pub fn close_link(&mut self, reading: Reading) {
+        if reading.index == self.last.index {
+            self.charge(
+                reading.tx.saturating_sub(self.last.tx),
+                reading.rx.saturating_sub(self.last.rx),
+            );
+            self.last = Reading::default();
+        }
+    }
+
+    fn charge(&mut self, tx: u64, rx: u64) {
+        self.spent_tx = self.spent_tx.saturating_add(tx);
+        self.spent_rx = self.spent_rx.saturating_add(rx);
     }
 
     /// Bytes that may still flow at `now` (`CLOCK_BOOTTIME`); negative is debt.
@@ -91,11 +107,6 @@ impl Account {
         i64::try_from(remaining.clamp(i128::from(i64::MIN), i128::from(i64::MAX)))
             .expect("was clamped")
     }
-}
-
-/// Bytes carried between two readings; all of the counter after a reset.
-fn carried(before: u64, now: u64) -> u64 {
-    Step::between(before, now).bytes().unwrap_or(now)
 }
 
 #[cfg(test)]
@@ -162,6 +173,35 @@ mod tests {
             rx: 0,
         });
         assert_eq!(account.remaining(Duration::from_secs(10)), 5000 - 100 - 40);
+    }
+
+    #[test]
+    fn a_deleted_link_is_charged_to_its_end_and_its_successor_from_zero() {
+        let mut account = Account::open(grant("sum")).unwrap();
+        // A veth has forgotten what it received by the time it is deleted.
+        account.close_link(Reading {
+            index: 3,
+            tx: 400,
+            rx: 0,
+        });
+        assert_eq!(account.remaining(Duration::from_secs(10)), 5000 - 300);
+        account.observe(Reading {
+            index: 3,
+            tx: 500,
+            rx: 0,
+        });
+        assert_eq!(account.remaining(Duration::from_secs(10)), 5000 - 300 - 500);
+    }
+
+    #[test]
+    fn one_reset_counts_for_both_counters() {
+        let mut account = Account::open(grant("sum")).unwrap();
+        account.observe(Reading {
+            index: 3,
+            tx: 20,
+            rx: 1500,
+        });
+        assert_eq!(account.remaining(Duration::from_secs(10)), 5000 - 20 - 1500);
     }
 
     #[test]

@@ -25,13 +25,10 @@ pub struct Args {
     pub keep_on_exit: bool,
 
     /// Where the links' own queueing disciplines are remembered until the next boot
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "RUNTIME_DIRECTORY",
-        default_value = "/run/bwflowd"
-    )]
-    pub runtime_directory: PathBuf,
+    ///
+    /// The first directory of $RUNTIME_DIRECTORY, which systemd sets, or else /run/bwflowd
+    #[arg(long, value_name = "DIR")]
+    pub runtime_directory: Option<PathBuf>,
 
     /// How much to log: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value = "info")]
@@ -40,4 +37,36 @@ pub struct Args {
     /// The bus to serve on instead of the system bus
     #[arg(long, value_name = "ADDRESS")]
     pub address: Option<String>,
+}
+
+impl Args {
+    /// Where the links' own queueing disciplines are remembered.
+    pub fn runtime_directory(&self) -> PathBuf {
+        let given = self.runtime_directory.clone();
+        given.unwrap_or_else(|| from_systemd(std::env::var("RUNTIME_DIRECTORY").ok()))
+    }
+}
+
+/// systemd separates several directories by colons (`systemd.exec(5)`).
+fn from_systemd(variable: Option<String>) -> PathBuf {
+    let variable = variable.unwrap_or_default();
+    let first = variable.split(':').find(|directory| !directory.is_empty());
+    PathBuf::from(first.unwrap_or("/run/bwflowd"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_first_of_systemd_s_directories_is_taken() {
+        assert_eq!(
+            from_systemd(Some("/run/a:/run/b".to_owned())),
+            Path::new("/run/a")
+        );
+        assert_eq!(from_systemd(Some(String::new())), Path::new("/run/bwflowd"));
+        assert_eq!(from_systemd(None), Path::new("/run/bwflowd"));
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// More take-aways than this within [`WINDOW`] are a contest.
-const LIMIT: u32 = 20;
+/// So many take-aways within [`WINDOW`] are a contest.
+pub const LIMIT: u32 = 20;
 /// How long take-aways are counted.
 pub const WINDOW: Duration = Duration::from_secs(10);
 
@@ -18,16 +18,16 @@ pub struct Contest {
 }
 
 impl Contest {
-    /// It was taken away at `now`; tells whether to pause before putting it back.
-    pub fn lost(&mut self, now: Duration) -> bool {
+    /// It was taken away at `now`; tells how often that was within [`WINDOW`].
+    pub fn lost(&mut self, now: Duration) -> u32 {
         if now.saturating_sub(self.since) > WINDOW {
             *self = Self {
                 since: now,
                 times: 0,
             };
         }
-        self.times += 1;
-        self.times > LIMIT
+        self.times = self.times.saturating_add(1);
+        self.times
     }
 }
 
@@ -39,8 +39,8 @@ mod tests {
     fn many_at_once_are_a_contest_and_a_few_now_and_then_are_not() {
         let mut contest = Contest::default();
         let now = Duration::from_secs(100);
-        assert!((0..LIMIT).all(|_| !contest.lost(now)));
-        assert!(contest.lost(now));
-        assert!(!contest.lost(now + WINDOW * 2));
+        assert!((1..LIMIT).all(|times| contest.lost(now) == times));
+        assert_eq!(contest.lost(now), LIMIT);
+        assert_eq!(contest.lost(now + WINDOW * 2), 1);
     }
 }

@@ -19,6 +19,9 @@ use crate::netlink::link::Link;
 use crate::netlink::monitor::Event;
 use crate::shaper::Shaper;
 
+/// More links than any machine has budgets for.
+const MAX_LINKS: usize = 4096;
+
 /// What the helper asks for, already checked for who asks.
 #[derive(Debug)]
 pub enum Command {
@@ -83,7 +86,7 @@ impl<K: Kernel> Enforcer<K> {
     }
 
     fn set_grant(&mut self, name: &str, grant: Grant) -> Result<(), String> {
-        check_name(name)?;
+        self.check_link(name)?;
         if grant.rate_bytes_per_second == 0 {
             return Err("RateBytesPerSecond must be at least 1".to_owned());
         }
@@ -96,9 +99,19 @@ impl<K: Kernel> Enforcer<K> {
     }
 
     fn publish_ledger(&mut self, name: &str, ledger: LedgerView) -> Result<(), String> {
-        check_name(name)?;
+        self.check_link(name)?;
         self.entry(name).ledger = Some(ledger);
         self.show(name);
+        Ok(())
+    }
+
+    fn check_link(&self, name: &str) -> Result<(), String> {
+        check_name(name)?;
+        if self.links.len() >= MAX_LINKS && !self.links.contains_key(name) {
+            return Err(format!(
+                "there are {MAX_LINKS} links already; Forget some first"
+            ));
+        }
         Ok(())
     }
 
@@ -135,7 +148,7 @@ impl<K: Kernel> Enforcer<K> {
                 if let Some(entry) = self.links.get_mut(&link.name)
                     && entry.shaper.index() == Some(link.index)
                 {
-                    entry.shaper.link_gone(Some(&link));
+                    entry.shaper.link_deleted(&link);
                     self.look(&link.name);
                 }
             }
@@ -163,7 +176,7 @@ impl<K: Kernel> Enforcer<K> {
                 now = link.name,
                 "renamed; the budget stays with the old name"
             );
-            entry.shaper.link_gone(Some(link));
+            entry.shaper.link_lost();
             if let Err(error) =
                 entry
                     .shaper

@@ -16,13 +16,14 @@ pub enum Root {
 }
 
 /// Disciplines without classes whose dump is accepted as their configuration.
-const RESTORABLE: [&str; 11] = [
+const RESTORABLE: [&str; 12] = [
     "bfifo",
     "cake",
     "codel",
     "fq",
     "fq_codel",
     "fq_pie",
+    "noqueue",
     "pfifo",
     "pfifo_fast",
     "pfifo_head_drop",
@@ -61,7 +62,6 @@ pub fn classify(qdiscs: &[Qdisc], filtered: bool) -> Root {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::netlink::qdisc::Backlog;
 
     fn qdisc(parent: Parent, major: u32, kind: &str) -> Qdisc {
         Qdisc {
@@ -71,7 +71,7 @@ mod tests {
             kind: kind.into(),
             options: vec![1, 2],
             bytes: 0,
-            backlog: Backlog::default(),
+            backlog: 0,
         }
     }
 

@@ -9,12 +9,14 @@ use tracing::debug;
 
 use crate::foreign::{self, Root};
 use crate::netlink::link::Link;
-use crate::netlink::qdisc::{Backlog, Handle, Parent, Qdisc};
+use crate::netlink::qdisc::{Handle, Parent, Qdisc};
 use crate::netlink::socket::{Socket, push_attribute};
 use crate::netlink::tbf::Tbf;
+use crate::progress::Progress;
 
-/// What is assumed of a link whose speed nobody tells: 100 Gbit/s, in bytes per second.
-const UNKNOWN_SPEED: u64 = 12_500_000_000;
+/// What is assumed of a link whose speed nobody tells: 50 Gbit/s, in bytes per second. Looks come
+/// in time for twice that, and what was seen to be faster is believed.
+const UNKNOWN_SPEED: u64 = 6_250_000_000;
 
 /// What the shaper asks of the kernel.
 pub trait Kernel {
@@ -30,21 +32,16 @@ pub trait Kernel {
     /// # Errors
     /// What rtnetlink reports.
     fn root(&mut self, index: u32) -> io::Result<Root>;
-    /// Bytes that have left our bucket; `None` when it is not there.
+    /// What has left our bucket and what waits behind it; `None` when it is not there.
     ///
     /// # Errors
     /// What rtnetlink reports.
-    fn passed(&mut self, index: u32) -> io::Result<Option<u64>>;
+    fn progress(&mut self, index: u32) -> io::Result<Option<Progress>>;
     /// Installs our bucket, or changes it; either way it is full afterwards.
     ///
     /// # Errors
     /// `ENOENT` when the kernel has no `sch_tbf`, `EPERM` without CAP_NET_ADMIN, and so on.
     fn shape(&mut self, index: u32, tbf: &Tbf) -> io::Result<()>;
-    /// What waits behind our bucket.
-    ///
-    /// # Errors
-    /// What rtnetlink reports.
-    fn backlog(&mut self, index: u32) -> io::Result<Backlog>;
     /// Puts an empty queue into our bucket; what waited in the old one is dropped. It is a fair
     /// one with short delay, or a plain one when the kernel lacks that.
     ///
@@ -127,21 +124,18 @@ impl Kernel for Linux {
         Ok(foreign::classify(&qdiscs, filtered))
     }
 
-    fn passed(&mut self, index: u32) -> io::Result<Option<u64>> {
+    fn progress(&mut self, index: u32) -> io::Result<Option<Progress>> {
         let root = self.socket.root_qdisc(index)?;
-        Ok(root
-            .filter(|qdisc| qdisc.handle == Handle::OURS)
-            .map(|qdisc| qdisc.bytes))
+        let ours = root.filter(|qdisc| qdisc.handle == Handle::OURS && qdisc.kind == "tbf");
+        Ok(ours.map(|qdisc| Progress {
+            passed: qdisc.bytes,
+            waiting: qdisc.backlog,
+        }))
     }
 
     fn shape(&mut self, index: u32, tbf: &Tbf) -> io::Result<()> {
         self.socket
             .replace_qdisc(index, Parent::Root, Handle::OURS, "tbf", &tbf.options())
-    }
-
-    fn backlog(&mut self, index: u32) -> io::Result<Backlog> {
-        let root = self.socket.root_qdisc(index)?;
-        Ok(root.map(|qdisc| qdisc.backlog).unwrap_or_default())
     }
 
     fn renew_queue(&mut self, index: u32, tbf: &Tbf, packet: u32) -> io::Result<()> {

@@ -14,6 +14,7 @@ pub mod netlink;
 pub mod pace;
 pub mod plan;
 pub mod privilege;
+pub mod progress;
 pub mod run;
 pub mod shaper;
 #[cfg(test)]

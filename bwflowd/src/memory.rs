@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::netlink::qdisc::{Backlog, Handle, Parent, Qdisc};
+use crate::netlink::qdisc::{Handle, Parent, Qdisc};
 
 const FILE: &str = "qdiscs.json";
 
@@ -34,7 +34,7 @@ impl Memory {
     /// empty: then links get the kernel's default back.
     pub fn open(directory: &Path) -> Self {
         let file = directory.join(FILE);
-        let qdiscs = match fs::read(&file) {
+        let mut qdiscs: BTreeMap<u32, Remembered> = match fs::read(&file) {
             Ok(text) => serde_json::from_slice(&text).unwrap_or_else(|error| {
                 warn!(
                     "{}: {error}; links get the kernel's default back",
@@ -44,6 +44,8 @@ impl Memory {
             }),
             Err(_) => BTreeMap::new(),
         };
+        // More than the kernel ever dumps cannot be sent back to it.
+        qdiscs.retain(|_, entry| entry.kind.len() < 16 && entry.options.len() <= 4096);
         Self { file, qdiscs }
     }
 
@@ -75,7 +77,7 @@ impl Memory {
             kind: entry.kind.clone(),
             options: entry.options.clone(),
             bytes: 0,
-            backlog: Backlog::default(),
+            backlog: 0,
         })
     }
 
@@ -90,6 +92,8 @@ impl Memory {
 
     fn write(&self, qdiscs: &BTreeMap<u32, Remembered>) -> io::Result<()> {
         let new = self.file.with_extension("new");
+        // Whatever an earlier run left there, in whoever's name.
+        let _ = fs::remove_file(&new);
         let mut file = fs::File::create(&new)?;
         file.write_all(&serde_json::to_vec(qdiscs)?)?;
         file.sync_all()?;
@@ -110,7 +114,7 @@ mod tests {
             kind: "pfifo".into(),
             options: vec![77, 0, 0, 0],
             bytes: 0,
-            backlog: Backlog::default(),
+            backlog: 0,
         }
     }
 

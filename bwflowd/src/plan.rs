@@ -25,11 +25,13 @@ const WORTHWHILE: i64 = 128 * 1024;
 const SLACK: i64 = 32 * 1024;
 /// The shortest time between two looks.
 const SOONEST: Duration = Duration::from_millis(20);
-/// How often a held link is looked at.
-const HELD: Duration = Duration::from_secs(1);
-/// How often an idle armed link is looked at if it could run dry before: then it stands still for
-/// at most this long until what the bucket overcharged is made good.
-const ARMED: Duration = Duration::from_millis(250);
+/// How often a link that something of ours holds is looked at when it matters little.
+const CALM: Duration = Duration::from_secs(1);
+/// How often an armed link in use is looked at if it could run dry before: then it stands still
+/// for at most this long until what the bucket overcharged is made good.
+const BUSY: Duration = Duration::from_millis(250);
+/// Below this, what is left is not worth filling a bucket that stands still.
+const LARGEST_SEGMENT: i64 = 1 << 20;
 /// Up to this rate a held link's segments are cut into packets, by a peak bucket of one packet:
 /// other flows get their turn between them, and the interface's counter sees every header that
 /// the bucket is charged for. Above, 200 Mbit/s, a timer for each packet would cost too much.
@@ -63,8 +65,13 @@ pub enum Form {
     Open,
     /// A bucket with the last stretch of the grant.
     Armed(Bucket),
-    /// A small bucket at this rate, bytes per second.
-    Held(u64),
+    /// A small bucket.
+    Held {
+        /// How fast it fills, bytes per second.
+        rate: u64,
+        /// The largest packet it was made for, bytes.
+        packet: u32,
+    },
     /// Ours, but its tokens are unknown: found at the start, or reset by the kernel.
     Unknown,
 }
@@ -147,20 +154,27 @@ impl Terms {
         }
     }
 
-    /// What to do with `remaining` bytes left and `form` on the link.
-    pub fn decide(&self, remaining: i64, form: &Form) -> Step {
-        let open = self.peak == 0 && remaining > OPEN_ABOVE;
+    /// What to do with `remaining` bytes left and `form` on the link; `stuck` when what waits
+    /// behind our bucket stands still.
+    pub fn decide(&self, remaining: i64, form: &Form, stuck: bool) -> Step {
+        // Only a bucket that is nearly as large as what is left may stay.
+        let enough = if matches!(form, Form::Armed(_)) {
+            OPEN_ABOVE
+        } else {
+            ARM_BELOW
+        };
+        let open = self.peak == 0 && remaining > enough;
         let fill = if remaining >= WORTHWHILE && !self.capped_flat() {
             Step::Arm
         } else {
             Step::Hold
         };
         match form {
-            Form::Open if self.peak == 0 && remaining > ARM_BELOW => Step::Keep,
-            Form::Open => fill,
-            Form::Unknown if open => Step::Open,
-            Form::Unknown => fill,
-            Form::Armed(_) | Form::Held(_) if open => Step::Open,
+            Form::Open if open => Step::Keep,
+            _ if open => Step::Open,
+            Form::Open | Form::Unknown => fill,
+            Form::Armed(_) if stuck && remaining < LARGEST_SEGMENT => Step::Hold,
+            Form::Armed(_) if stuck => fill,
             Form::Armed(bucket) => {
                 let tokens = bucket.tokens();
                 let fillable = remaining.min(ARM_BELOW);
@@ -168,7 +182,8 @@ impl Terms {
                 let ahead = tokens > remaining.saturating_add(SLACK);
                 let dry = tokens < DRY;
                 let grown = fillable > tokens.saturating_add(half.max(WORTHWHILE));
-                let outdated = differs(bucket.rate(), self.armed_rate());
+                let outdated = differs(bucket.rate(), self.armed_rate())
+                    || bucket.size() < u64::from(self.packet);
                 let spent = remaining < WORTHWHILE;
                 if ahead || dry || grown || outdated || spent {
                     fill
@@ -176,11 +191,10 @@ impl Terms {
                     Step::Keep
                 }
             }
-            Form::Held(rate) => {
-                let pause = i64::try_from(self.rate.saturating_mul(10)).unwrap_or(i64::MAX);
-                if remaining >= pause.max(2 * WORTHWHILE) && fill == Step::Arm {
+            Form::Held { rate, packet } => {
+                if remaining >= self.worth_arming() && fill == Step::Arm {
                     Step::Arm
-                } else if differs(*rate, self.held_rate()) {
+                } else if differs(*rate, self.held_rate()) || *packet < self.packet || stuck {
                     Step::Hold
                 } else {
                     Step::Keep
@@ -189,8 +203,15 @@ impl Terms {
         }
     }
 
-    /// How long to wait before the next look, when `pace` bytes per second went since the last.
-    pub fn next_look(&self, remaining: i64, form: &Form, pace: u64) -> Duration {
+    /// What quiet time must have saved up before a held link gets a large bucket again, bytes.
+    fn worth_arming(&self) -> i64 {
+        let pause = i64::try_from(self.rate.saturating_mul(10)).unwrap_or(i64::MAX);
+        pause.max(2 * WORTHWHILE)
+    }
+
+    /// How long to wait before the next look, when `pace` bytes per second went of late, and
+    /// `waiting` when something waits behind our bucket.
+    pub fn next_look(&self, remaining: i64, form: &Form, pace: u64, waiting: bool) -> Duration {
         let fastest = if self.sending_only {
             self.fastest
         } else {
@@ -206,11 +227,20 @@ impl Terms {
         };
         let wait = match form {
             Form::Open => until(fastest),
-            // What is received flows past the bucket, so that only looking holds it back.
-            Form::Armed(_) if !self.sending_only => until(fastest),
             // The bucket holds by itself: a look in time is only needed to fill it again.
-            Form::Armed(_) => until(fastest).max(ARMED).min(until(pace)),
-            Form::Held(_) | Form::Unknown => HELD,
+            Form::Armed(_) => {
+                let idle = pace < left / 60 && !waiting;
+                until(fastest)
+                    .max(if idle { CALM } else { BUSY })
+                    .min(until(pace))
+            }
+            // Nothing is urgent but a queue that stands still; what drips in may fill a bucket.
+            Form::Held { .. } if !waiting => {
+                let missing = self.worth_arming().saturating_sub(remaining);
+                let missing = u64::try_from(missing).unwrap_or(0);
+                Duration::from_secs(missing / self.drip.max(1)).max(CALM)
+            }
+            Form::Held { .. } | Form::Unknown => CALM,
         };
         wait.clamp(SOONEST, self.poll.max(SOONEST))
     }
@@ -235,6 +265,11 @@ mod tests {
         sending_only: true,
     };
 
+    const HELD: Form = Form::Held {
+        rate: 20_000,
+        packet: 1518,
+    };
+
     fn bucket(size: u32, spent: u64) -> Form {
         let mut bucket = Bucket::full(TERMS.rate, size, 0, Duration::ZERO);
         bucket.observe(spent, Duration::ZERO);
@@ -243,39 +278,39 @@ mod tests {
 
     #[test]
     fn nothing_is_attached_while_plenty_is_left() {
-        assert_eq!(TERMS.decide(ARM_BELOW + 1, &Form::Open), Step::Keep);
-        assert_eq!(TERMS.decide(ARM_BELOW, &Form::Open), Step::Arm);
+        assert_eq!(TERMS.decide(ARM_BELOW + 1, &Form::Open, false), Step::Keep);
+        assert_eq!(TERMS.decide(ARM_BELOW, &Form::Open, false), Step::Arm);
     }
 
     #[test]
     fn an_armed_link_opens_only_far_above_the_arming_level() {
         assert_eq!(
-            TERMS.decide(OPEN_ABOVE, &bucket(4_000_000_000, 0)),
+            TERMS.decide(OPEN_ABOVE, &bucket(4_000_000_000, 0), false),
             Step::Keep
         );
         assert_eq!(
-            TERMS.decide(OPEN_ABOVE + 1, &bucket(4_000_000_000, 0)),
+            TERMS.decide(OPEN_ABOVE + 1, &bucket(4_000_000_000, 0), false),
             Step::Open
         );
+        assert_eq!(TERMS.decide(OPEN_ABOVE + 1, &HELD, false), Step::Open);
         assert_eq!(
-            TERMS.decide(OPEN_ABOVE + 1, &Form::Held(20_000)),
+            TERMS.decide(OPEN_ABOVE + 1, &Form::Unknown, false),
             Step::Open
         );
-        assert_eq!(TERMS.decide(OPEN_ABOVE + 1, &Form::Unknown), Step::Open);
     }
 
     #[test]
     fn a_dry_bucket_is_filled_with_what_the_ledger_still_has() {
         assert_eq!(
-            TERMS.decide(13_000_000, &bucket(300_000_000, 300_000_000)),
+            TERMS.decide(13_000_000, &bucket(300_000_000, 300_000_000), false),
             Step::Arm
         );
         assert_eq!(
-            TERMS.decide(1000, &bucket(300_000_000, 300_000_000)),
+            TERMS.decide(1000, &bucket(300_000_000, 300_000_000), false),
             Step::Hold
         );
         assert_eq!(
-            TERMS.decide(-1000, &bucket(300_000_000, 300_000_000)),
+            TERMS.decide(-1000, &bucket(300_000_000, 300_000_000), false),
             Step::Hold
         );
     }
@@ -283,27 +318,73 @@ mod tests {
     #[test]
     fn a_bucket_ahead_of_the_ledger_is_corrected() {
         assert_eq!(
-            TERMS.decide(300_000_000, &bucket(300_000_000, 0)),
+            TERMS.decide(300_000_000, &bucket(300_000_000, 0), false),
             Step::Keep
         );
         assert_eq!(
-            TERMS.decide(299_960_000, &bucket(300_000_000, 0)),
+            TERMS.decide(299_960_000, &bucket(300_000_000, 0), false),
             Step::Arm
         );
-        assert_eq!(TERMS.decide(-5, &bucket(300_000_000, 0)), Step::Hold);
+        assert_eq!(TERMS.decide(-5, &bucket(300_000_000, 0), false), Step::Hold);
     }
 
     #[test]
     fn quiet_time_fills_a_held_link_s_bucket() {
-        let held = Form::Held(TERMS.rate);
-        assert_eq!(TERMS.decide(2 * WORTHWHILE - 1, &held), Step::Keep);
-        assert_eq!(TERMS.decide(2 * WORTHWHILE, &held), Step::Arm);
+        let held = HELD;
+        assert_eq!(TERMS.decide(2 * WORTHWHILE - 1, &held, false), Step::Keep);
+        assert_eq!(TERMS.decide(2 * WORTHWHILE, &held, false), Step::Arm);
+    }
+
+    #[test]
+    fn a_larger_packet_gets_a_larger_bucket() {
+        let terms = Terms {
+            packet: 9064,
+            ..TERMS
+        };
+        assert_eq!(terms.decide(0, &HELD, false), Step::Hold);
+        assert_eq!(terms.decide(200_000, &bucket(4000, 0), false), Step::Arm);
+    }
+
+    #[test]
+    fn what_stands_still_is_helped() {
+        assert_eq!(TERMS.decide(0, &HELD, true), Step::Hold);
+        let armed = bucket(300_000_000, 299_000_000);
+        assert_eq!(TERMS.decide(13_000_000, &armed, true), Step::Arm);
+        assert_eq!(TERMS.decide(500_000, &armed, true), Step::Hold);
+    }
+
+    #[test]
+    fn a_link_that_is_not_armed_opens_above_the_arming_level() {
+        for form in [HELD, Form::Unknown] {
+            assert_eq!(TERMS.decide(ARM_BELOW + 1, &form, false), Step::Open);
+            assert_eq!(TERMS.decide(ARM_BELOW, &form, false), Step::Arm);
+        }
     }
 
     #[test]
     fn a_rate_is_changed_only_when_it_matters() {
-        assert_eq!(TERMS.decide(0, &Form::Held(20_100)), Step::Keep);
-        assert_eq!(TERMS.decide(0, &Form::Held(21_000)), Step::Hold);
+        assert_eq!(
+            TERMS.decide(
+                0,
+                &Form::Held {
+                    rate: 20_100,
+                    packet: 1518
+                },
+                false
+            ),
+            Step::Keep
+        );
+        assert_eq!(
+            TERMS.decide(
+                0,
+                &Form::Held {
+                    rate: 21_000,
+                    packet: 1518
+                },
+                false
+            ),
+            Step::Hold
+        );
     }
 
     #[test]
@@ -322,14 +403,14 @@ mod tests {
             peak: 1_000_000,
             ..TERMS
         };
-        assert_eq!(terms.decide(i64::MAX, &Form::Open), Step::Arm);
+        assert_eq!(terms.decide(i64::MAX, &Form::Open, false), Step::Arm);
         let tbf = terms.armed(i64::MAX);
         assert_eq!(tbf.peak.map(|peak| peak.rate), Some(1_000_000));
         let flat = Terms {
             peak: 10_000,
             ..TERMS
         };
-        assert_eq!(flat.decide(i64::MAX, &Form::Open), Step::Hold);
+        assert_eq!(flat.decide(i64::MAX, &Form::Open, false), Step::Hold);
         assert_eq!(flat.held().rate, 10_000);
     }
 
@@ -353,17 +434,22 @@ mod tests {
 
     #[test]
     fn an_open_link_is_looked_at_before_half_of_the_rest_can_be_gone() {
-        let next = TERMS.next_look(5_000_000_000, &Form::Open, 0);
+        let next = TERMS.next_look(5_000_000_000, &Form::Open, 0, false);
         assert_eq!(next, Duration::from_secs(15));
-        let next = TERMS.next_look(2_500_000_000, &Form::Open, 0);
+        let next = TERMS.next_look(2_500_000_000, &Form::Open, 0, false);
         assert_eq!(next, Duration::from_secs(10));
     }
 
     #[test]
-    fn an_idle_armed_link_costs_four_looks_a_second_at_most() {
-        let next = TERMS.next_look(100_000_000, &bucket(100_000_000, 0), 10_000_000_000);
+    fn an_idle_link_costs_a_look_a_second_at_most() {
+        let next = TERMS.next_look(100_000_000, &bucket(100_000_000, 0), 10_000_000_000, false);
         assert_eq!(next, SOONEST);
-        let next = TERMS.next_look(10_000_000, &bucket(10_000_000, 0), 10);
-        assert_eq!(next, ARMED);
+        let next = TERMS.next_look(10_000_000, &bucket(10_000_000, 0), 10, false);
+        assert_eq!(next, CALM);
+        assert_eq!(
+            TERMS.next_look(0, &HELD, 10, false),
+            Duration::from_secs(13)
+        );
+        assert_eq!(TERMS.next_look(0, &HELD, 10, true), CALM);
     }
 }

@@ -1,6 +1,6 @@
 //! From whatever started us to one user with exactly CAP_NET_ADMIN.
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::sys::prctl;
 use nix::unistd::{Gid, Uid, User, geteuid, setgroups, setresgid, setresuid};
@@ -10,12 +10,11 @@ use nix::unistd::{Gid, Uid, User, geteuid, setgroups, setresgid, setresuid};
 /// # Errors
 /// There is no such user.
 pub fn find_user(user: &str) -> Result<(Uid, Gid)> {
-    if let Ok(number) = user.parse::<u32>() {
-        let uid = Uid::from_raw(number);
-        let gid = User::from_uid(uid)?.map_or(Gid::from_raw(number), |user| user.gid);
-        return Ok((uid, gid));
-    }
-    let found = User::from_name(user)?.with_context(|| {
+    let found = match user.parse::<u32>() {
+        Ok(number) => User::from_uid(Uid::from_raw(number))?,
+        Err(_) => User::from_name(user)?,
+    };
+    let found = found.with_context(|| {
         format!(
             "there is no user {user:?}; create it with: useradd --system --shell \
              /usr/sbin/nologin {user}"
@@ -24,21 +23,28 @@ pub fn find_user(user: &str) -> Result<(Uid, Gid)> {
     Ok((found.uid, found.gid))
 }
 
+/// Makes sure that CAP_NET_ADMIN is there to be kept.
+///
+/// # Errors
+/// It is not; the error says how to give it.
+pub fn require_net_admin() -> Result<()> {
+    ensure!(
+        caps::has_cap(None, CapSet::Permitted, Capability::CAP_NET_ADMIN)?,
+        "CAP_NET_ADMIN is missing, without which no limit can be set: start bwflowd as root (it \
+         keeps only this capability), by its systemd unit (AmbientCapabilities=CAP_NET_ADMIN), or \
+         give it to the program with: setcap cap_net_admin=ep /path/to/bwflowd"
+    );
+    Ok(())
+}
+
 /// Keeps exactly CAP_NET_ADMIN, as `user` when started as root, and verifies the result. Must be
 /// called before there is a second thread, since Linux keeps capabilities per thread.
 ///
 /// # Errors
 /// CAP_NET_ADMIN is missing, the user does not exist, or the kernel did not do as told.
 pub fn keep_net_admin(user: &str) -> Result<()> {
+    require_net_admin()?;
     let permitted = caps::read(None, CapSet::Permitted)?;
-    if !permitted.contains(&Capability::CAP_NET_ADMIN) {
-        bail!(
-            "CAP_NET_ADMIN is missing, without which no limit can be set: start bwflowd as root \
-             (it keeps only this capability), by its systemd unit (AmbientCapabilities=\
-             CAP_NET_ADMIN), or give it to the program with: setcap cap_net_admin=ep \
-             /path/to/bwflowd"
-        );
-    }
     let only = CapsHashSet::from([Capability::CAP_NET_ADMIN]);
     if permitted.contains(&Capability::CAP_SETPCAP) {
         caps::set(None, CapSet::Effective, &permitted)?;

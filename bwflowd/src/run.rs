@@ -20,7 +20,7 @@ use crate::enforcer::Enforcer;
 use crate::kernel::Linux;
 use crate::memory::Memory;
 use crate::netlink::monitor::Monitor;
-use crate::privilege::{find_user, keep_net_admin};
+use crate::privilege::{find_user, keep_net_admin, require_net_admin};
 
 /// Runs the daemon; 0 at a regular end, 1 when something failed, 2 for wrong usage.
 pub fn main() -> ExitCode {
@@ -46,6 +46,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
+    require_net_admin()?;
     let (helper_uid, _) = find_user(&args.helper_user).context("--helper-user")?;
     prepare_directory(args)?;
     keep_net_admin(&args.user)?;
@@ -57,7 +58,7 @@ fn run(args: &Args) -> Result<()> {
 
 /// Creates the runtime directory for the user that we are about to become.
 fn prepare_directory(args: &Args) -> Result<()> {
-    let directory = &args.runtime_directory;
+    let directory = &args.runtime_directory();
     let create = || -> io::Result<()> {
         fs::create_dir_all(directory)?;
         if geteuid().is_root() {
@@ -74,7 +75,7 @@ async fn serve(args: &Args, helper_uid: u32) -> Result<()> {
     let mut kernel = Linux::connect().context("no connection to the kernel's rtnetlink")?;
     let mut monitor = Monitor::open(kernel.port()).context("no notifications from the kernel")?;
     let board = Arc::new(Board::default());
-    let memory = Memory::open(&args.runtime_directory);
+    let memory = Memory::open(&args.runtime_directory());
     let adopted = kernel
         .shaped_names()
         .context("the links' disciplines cannot be read")?;

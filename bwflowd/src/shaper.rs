@@ -16,7 +16,11 @@ use crate::memory::Memory;
 use crate::netlink::link::Link;
 use crate::pace::Pace;
 use crate::plan::{Form, Step, Terms};
+use crate::progress::Watch;
 
+/// What a grant may ask for as the longest time between two looks.
+const SHORTEST_POLL: Duration = Duration::from_millis(100);
+const LONGEST_POLL: Duration = Duration::from_secs(3600);
 /// How long a link whose kernel said no is left alone.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -33,6 +37,9 @@ pub struct Shaper {
     inspect: bool,
     pace: Pace,
     contest: Contest,
+    watch: Watch,
+    /// What went wrong and was logged, so that it is not said again and again.
+    complaint: String,
 }
 
 impl Shaper {
@@ -48,6 +55,8 @@ impl Shaper {
             inspect: true,
             pace: Pace::default(),
             contest: Contest::default(),
+            watch: Watch::default(),
+            complaint: String::new(),
         }
     }
 
@@ -80,14 +89,14 @@ impl Shaper {
             _ if !self.blocked_by.is_empty() => LinkState::Blocked,
             (_, Form::Open) => LinkState::Open,
             (_, Form::Armed(_)) => LinkState::Armed,
-            (_, Form::Held(_) | Form::Unknown) => LinkState::Throttled,
+            (_, Form::Held { .. } | Form::Unknown) => LinkState::Throttled,
         }
     }
 
     /// The rate the kernel holds the link to, bytes per second; 0 when it does not.
     pub fn limit(&self) -> u64 {
         match self.form {
-            Form::Held(rate) if self.state() == LinkState::Throttled => rate,
+            Form::Held { rate, .. } if self.state() == LinkState::Throttled => rate,
             Form::Armed(_) => self.grant().map_or(0, |grant| grant.peak_bytes_per_second),
             _ => 0,
         }
@@ -98,7 +107,8 @@ impl Shaper {
         &self.blocked_by
     }
 
-    /// Takes in what the kernel reported about the link of this name.
+    /// Takes in what the kernel reported about the link of this name. Its counters may be older
+    /// than what was read since, so that they are not charged; a look must follow.
     pub fn link_changed(&mut self, link: Link) {
         if let Some(before) = &self.link
             && before.index == link.index
@@ -111,17 +121,19 @@ impl Shaper {
             self.form = Form::Open;
             self.inspect = true;
         }
-        self.charge(&link);
         self.link = Some(link);
     }
 
-    /// Takes in that the link is gone, with its final counters if they are known.
-    pub fn link_gone(&mut self, last: Option<&Link>) {
-        if let Some(last) = last
-            && self.index() == Some(last.index)
-        {
-            self.charge(last);
+    /// Takes in that the link was deleted, with its final counters.
+    pub fn link_deleted(&mut self, last: &Link) {
+        if let Some(account) = &mut self.account {
+            account.close_link(reading(last));
         }
+        self.link_lost();
+    }
+
+    /// Takes in that there is no link of this name any more.
+    pub fn link_lost(&mut self) {
         self.link = None;
         self.form = Form::Open;
         self.blocked_by.clear();
@@ -135,23 +147,22 @@ impl Shaper {
 
     fn charge(&mut self, link: &Link) {
         if let Some(account) = &mut self.account {
-            account.observe(Reading {
-                index: link.index,
-                tx: link.tx,
-                rx: link.rx,
-            });
+            account.observe(reading(link));
         }
     }
 
     /// Looks at the link and does what is due. Returns how long to wait before the next look.
     pub fn look(&mut self, kernel: &mut impl Kernel, memory: &mut Memory) -> Duration {
         match self.try_look(kernel, memory) {
-            Ok(next) => next,
+            Ok(next) => {
+                self.complaint.clear();
+                next
+            }
             Err(error) => {
-                let reason = format!("kernel: {error}");
-                if self.blocked_by != reason {
+                self.blocked_by = format!("kernel: {error}");
+                if self.complaint != self.blocked_by {
                     warn!(link = self.name, %error, "{}", hint(&error));
-                    self.blocked_by = reason;
+                    self.complaint.clone_from(&self.blocked_by);
                 }
                 self.inspect = true;
                 AFTER_FAILURE
@@ -163,20 +174,22 @@ impl Shaper {
         let poll = self.poll_interval();
         let Some(link) = kernel.link(&self.name)? else {
             if self.link.is_some() {
-                self.link_gone(None);
+                self.link_lost();
             }
             return Ok(poll);
         };
         let index = link.index;
+        self.charge(&link);
         self.link_changed(link);
         let now = kernel.now();
-        if let Form::Armed(bucket) = &mut self.form
-            && !self.inspect
-        {
-            match kernel.passed(index)? {
-                Some(passed) => bucket.observe(passed, now),
-                None => self.inspect = true,
-            }
+        let seen = match self.form {
+            Form::Armed(_) | Form::Held { .. } if !self.inspect => kernel.progress(index)?,
+            _ => None,
+        };
+        match (&mut self.form, seen) {
+            (Form::Armed(bucket), Some(seen)) => bucket.observe(seen.passed, now),
+            (Form::Armed(_) | Form::Held { .. }, None) => self.inspect = true,
+            _ => {}
         }
         if self.inspect {
             if let Some(wait) = self.inspect_root(kernel, memory, index, now)? {
@@ -197,14 +210,23 @@ impl Shaper {
             self.fastest = self.fastest.max(rate.saturating_mul(2));
         }
         let terms = self.terms();
-        let step = terms.decide(remaining, &self.form);
+        let rate = match &self.form {
+            Form::Armed(bucket) => bucket.rate(),
+            _ => terms.held_rate(),
+        };
+        // Without carrier nothing moves, whatever the bucket.
+        let running = self.link.as_ref().is_some_and(|link| link.running);
+        let stuck = seen
+            .is_some_and(|seen| self.watch.stands_still(now, seen, rate, terms.packet) && running);
+        let step = terms.decide(remaining, &self.form, stuck);
         let remaining = match step {
             Step::Keep => remaining,
-            _ => self.carry_out(step, &terms, kernel, memory, index)?,
+            _ => self.carry_out(step, stuck, &terms, kernel, memory, index)?,
         };
         self.blocked_by.clear();
         self.pace.begin(remaining, kernel.now());
-        Ok(terms.next_look(remaining, &self.form, self.pace.rate()))
+        let waiting = seen.is_some_and(|seen| seen.waiting > 0);
+        Ok(terms.next_look(remaining, &self.form, self.pace.rate(), waiting))
     }
 
     /// Finds out what is at the root. Returns a time to wait when nothing can be done now.
@@ -223,16 +245,20 @@ impl Shaper {
             return Ok(None);
         }
         if self.form != Form::Open {
-            info!(
-                link = self.name,
-                ?root,
-                "somebody took our limit off the link"
-            );
-            if self.contest.lost(now) {
-                warn!(
+            let times = self.contest.lost(now);
+            if times < contest::LIMIT {
+                info!(
                     link = self.name,
-                    "another program keeps replacing our limit; waiting"
+                    ?root,
+                    "somebody took our limit off the link"
                 );
+            } else {
+                if times == contest::LIMIT {
+                    warn!(
+                        link = self.name,
+                        "another program keeps taking our limit off the link"
+                    );
+                }
                 self.form = Form::Open;
                 self.blocked_by = "contested".to_owned();
                 return Ok(Some(contest::PAUSE));
@@ -270,7 +296,7 @@ impl Shaper {
         if usec == 0 {
             Duration::from_secs(15)
         } else {
-            Duration::from_micros(usec)
+            Duration::from_micros(usec).clamp(SHORTEST_POLL, LONGEST_POLL)
         }
     }
 
@@ -296,24 +322,28 @@ impl Shaper {
     fn carry_out(
         &mut self,
         step: Step,
+        stuck: bool,
         terms: &Terms,
         kernel: &mut impl Kernel,
         memory: &Memory,
         index: u32,
     ) -> io::Result<i64> {
+        debug!(link = self.name, before = ?self.form, ?step, stuck, "changing");
+        self.watch.reset();
         if step == Step::Open {
-            kernel.unshape(index, memory.recall(index).as_ref())?;
-            self.form = Form::Open;
+            self.take_off(index, kernel, memory)?;
             return Ok(self.remaining(kernel.now()));
         }
-        debug!(link = self.name, before = ?self.form, ?step, "changing");
-        let fresh = self.form == Form::Open;
+        let before = self.form;
         let held = terms.held();
         // Held to a trickle for a blink, so that between reading the counters and filling the
         // bucket next to nothing gets through, however fast the link is.
         kernel.shape(index, &held)?;
-        self.form = Form::Held(held.rate);
-        if fresh {
+        self.form = Form::Held {
+            rate: held.rate,
+            packet: terms.packet,
+        };
+        if before == Form::Open {
             kernel.renew_queue(index, &held, terms.packet)?;
         }
         if let Some(link) = kernel.link(&self.name)?
@@ -322,12 +352,13 @@ impl Shaper {
             self.charge(&link);
         }
         let remaining = self.remaining(kernel.now());
+        let seen = kernel.progress(index)?.unwrap_or_default();
         // The second opinion comes from the figures after the blink.
-        if step == Step::Arm && terms.decide(remaining, &Form::Open) == Step::Arm {
+        if step == Step::Arm && terms.decide(remaining, &Form::Unknown, false) != Step::Hold {
             let armed = terms.armed(remaining);
-            let passed = kernel.passed(index)?.unwrap_or_default();
             kernel.shape(index, &armed)?;
-            self.form = Form::Armed(Bucket::full(armed.rate, armed.burst, passed, kernel.now()));
+            let bucket = Bucket::full(armed.rate, armed.burst, seen.passed, kernel.now());
+            self.form = Form::Armed(bucket);
             debug!(
                 link = self.name,
                 burst = armed.burst,
@@ -336,20 +367,35 @@ impl Shaper {
             );
         } else {
             // The kernel never sends what does not fit the small bucket: whole segments from
-            // before would stand in the way for ever.
-            let waiting = kernel.backlog(index)?;
-            if waiting.bytes > waiting.packets.saturating_mul(terms.packet) {
+            // before would stand in the way of everything for ever.
+            let fits = matches!(before, Form::Held { .. } | Form::Open) && !stuck;
+            if seen.waiting > 0 && !fits {
                 kernel.renew_queue(index, &held, terms.packet)?;
             }
-            debug!(
-                link = self.name,
-                remaining,
-                rate = held.rate,
-                ?waiting,
-                "held"
-            );
+            debug!(link = self.name, remaining, rate = held.rate, ?seen, "held");
         }
         Ok(remaining)
+    }
+
+    /// Takes our bucket off and puts back what was there before, or the kernel's default where
+    /// that cannot be had any more.
+    fn take_off(
+        &mut self,
+        index: u32,
+        kernel: &mut impl Kernel,
+        memory: &Memory,
+    ) -> io::Result<()> {
+        let before = memory.recall(index);
+        if let Err(error) = kernel.unshape(index, before.as_ref()) {
+            let Some(before) = before else {
+                return Err(error);
+            };
+            let kind = before.kind;
+            warn!(link = self.name, %error, kind, "cannot be put back; the kernel's default is");
+            kernel.unshape(index, None)?;
+        }
+        self.form = Form::Open;
+        Ok(())
     }
 
     fn remaining(&self, now: Duration) -> i64 {
@@ -380,11 +426,19 @@ impl Shaper {
         memory: &Memory,
     ) -> io::Result<()> {
         if kernel.root(index)? == Root::Ours {
-            kernel.unshape(index, memory.recall(index).as_ref())?;
+            self.take_off(index, kernel, memory)?;
             info!(link = self.name, "limit taken off");
         }
         self.form = Form::Open;
         Ok(())
+    }
+}
+
+fn reading(link: &Link) -> Reading {
+    Reading {
+        index: link.index,
+        tx: link.tx,
+        rx: link.rx,
     }
 }
 

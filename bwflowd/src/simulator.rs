@@ -6,8 +6,9 @@ use std::time::Duration;
 use crate::foreign::Root;
 use crate::kernel::Kernel;
 use crate::netlink::link::Link;
-use crate::netlink::qdisc::{Backlog, Handle, Parent, Qdisc};
+use crate::netlink::qdisc::{Handle, Parent, Qdisc};
 use crate::netlink::tbf::Tbf;
+use crate::progress::Progress;
 
 /// The link's name.
 pub(crate) const NAME: &str = "sim0";
@@ -31,6 +32,10 @@ pub(crate) struct Simulator {
     pub(crate) foreign: Option<Root>,
     /// What the link can do, bytes per second.
     pub(crate) speed: u64,
+    /// Bytes that wait behind the bucket.
+    pub(crate) waiting: u32,
+    /// Whether the kernel lacks what is to be put back.
+    pub(crate) forgetful: bool,
     /// How many requests changed something.
     pub(crate) changes: u32,
     /// The errno of every change, if the kernel is to refuse.
@@ -54,6 +59,8 @@ impl Simulator {
             bucket: None,
             foreign: None,
             speed,
+            waiting: 0,
+            forgetful: false,
             changes: 0,
             refuse: None,
         }
@@ -119,8 +126,11 @@ impl Kernel for Simulator {
         })
     }
 
-    fn passed(&mut self, _index: u32) -> io::Result<Option<u64>> {
-        Ok(self.bucket.map(|bucket| bucket.passed))
+    fn progress(&mut self, _index: u32) -> io::Result<Option<Progress>> {
+        Ok(self.bucket.map(|bucket| Progress {
+            passed: bucket.passed,
+            waiting: self.waiting,
+        }))
     }
 
     fn shape(&mut self, _index: u32, tbf: &Tbf) -> io::Result<()> {
@@ -135,16 +145,16 @@ impl Kernel for Simulator {
         Ok(())
     }
 
-    fn backlog(&mut self, _index: u32) -> io::Result<Backlog> {
-        Ok(Backlog::default())
-    }
-
     fn renew_queue(&mut self, _index: u32, _tbf: &Tbf, _packet: u32) -> io::Result<()> {
+        self.waiting = 0;
         self.change()
     }
 
     fn unshape(&mut self, _index: u32, before: Option<&Qdisc>) -> io::Result<()> {
         self.change()?;
+        if self.forgetful && before.is_some() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         self.bucket = None;
         self.foreign = before.cloned().map(Root::Restorable);
         Ok(())
@@ -164,6 +174,6 @@ pub(crate) fn pfifo() -> Qdisc {
         kind: "pfifo".to_owned(),
         options: vec![77, 0, 0, 0],
         bytes: 0,
-        backlog: Backlog::default(),
+        backlog: 0,
     }
 }

@@ -44,7 +44,12 @@ impl Link {
                 *message.payload.get(offset..)?.first_chunk()?,
             ))
         };
+        // A bridge speaks of its ports in messages of its own family, without their counters.
+        if *message.payload.first()? != 0 {
+            return None;
+        }
         let flags = word(8)?;
+        let mut counted = false;
         let mut link = Self {
             index: word(4)?,
             running: flags & IFF_UP != 0 && flags & IFF_LOWER_UP != 0,
@@ -62,11 +67,13 @@ impl Link {
                     // struct rtnl_link_stats64: rx_packets, tx_packets, rx_bytes, tx_bytes, ...
                     link.rx = u64::from_ne_bytes(*value.get(16..)?.first_chunk()?);
                     link.tx = u64::from_ne_bytes(*value.get(24..)?.first_chunk()?);
+                    counted = true;
                 }
                 _ => {}
             }
         }
-        Some(link)
+        // Wireless events have neither name nor counters.
+        (counted && !link.name.is_empty()).then_some(link)
     }
 }
 
@@ -84,7 +91,8 @@ impl Socket {
         match self.request(RTM_GETLINK, 0, &body, |message| {
             found = Link::parse(message);
         }) {
-            Ok(()) => Ok(found),
+            // The kernel also answers to alternative names, which have no budget.
+            Ok(()) => Ok(found.filter(|link: &Link| link.name == name)),
             Err(error) if error.raw_os_error() == Some(ENODEV) => Ok(None),
             Err(error) => Err(error),
         }
@@ -119,6 +127,35 @@ mod tests {
             .expect("every namespace has a loopback");
         assert_eq!((lo.index, lo.name.as_str(), lo.mtu), (1, "lo", 65536));
         assert_eq!(socket.link("no-such-link").unwrap(), None);
+    }
+
+    #[test]
+    fn what_a_bridge_says_of_its_ports_is_no_link() {
+        let mut payload = vec![7, 0, 1, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        push_attribute(&mut payload, IFLA_IFNAME, b"wan0\0");
+        push_attribute(&mut payload, IFLA_STATS64, &[1; 200]);
+        let parse = |payload: &[u8]| {
+            Link::parse(Message {
+                kind: RTM_NEWLINK,
+                port: 0,
+                payload,
+            })
+        };
+        assert_eq!(parse(&payload), None);
+        payload[0] = 0;
+        assert!(parse(&payload).is_some());
+    }
+
+    #[test]
+    fn a_message_without_counters_or_name_is_no_link() {
+        let mut payload = vec![0; IFINFOMSG];
+        push_attribute(&mut payload, IFLA_IFNAME, b"wlan0\0");
+        let message = Message {
+            kind: RTM_NEWLINK,
+            port: 0,
+            payload: &payload,
+        };
+        assert_eq!(Link::parse(message), None);
     }
 
     #[test]

@@ -78,17 +78,8 @@ pub struct Qdisc {
     pub options: Vec<u8>,
     /// Bytes that have left it.
     pub bytes: u64,
-    /// What waits in it.
-    pub backlog: Backlog,
-}
-
-/// What waits in a discipline.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Backlog {
-    /// Bytes.
-    pub bytes: u32,
-    /// Packets; a segment that the hardware or the kernel will cut later counts as one.
-    pub packets: u32,
+    /// Bytes that wait in it.
+    pub backlog: u32,
 }
 
 impl Qdisc {
@@ -114,7 +105,7 @@ impl Qdisc {
             kind: String::new(),
             options: Vec::new(),
             bytes: 0,
-            backlog: Backlog::default(),
+            backlog: 0,
         };
         for attribute in attributes(message.payload, TCMSG) {
             let value = attribute.value();
@@ -133,14 +124,8 @@ impl Qdisc {
                             }
                             // struct gnet_stats_queue: qlen, backlog, drops, ...
                             TCA_STATS_QUEUE => {
-                                let word = |offset: usize| -> Option<u32> {
-                                    let bytes = stats_value.get(offset..)?;
-                                    Some(u32::from_ne_bytes(*bytes.first_chunk()?))
-                                };
-                                qdisc.backlog = Backlog {
-                                    packets: word(0)?,
-                                    bytes: word(4)?,
-                                };
+                                let backlog = stats_value.get(4..)?.first_chunk()?;
+                                qdisc.backlog = u32::from_ne_bytes(*backlog);
                             }
                             _ => {}
                         }

@@ -243,7 +243,7 @@ fn a_link_that_goes_and_comes_carries_its_grant_on() {
     let first = gone.tx;
     assert!(first > 400_000_000);
     bench.kernel.steal();
-    bench.shaper.link_gone(Some(&gone));
+    bench.shaper.link_deleted(&gone);
     bench.look();
     assert_eq!(bench.shaper.state(), LinkState::Absent);
     bench.kernel.link = Some(Link {
@@ -254,6 +254,95 @@ fn a_link_that_goes_and_comes_carries_its_grant_on() {
     bench.run(Duration::from_secs(60), u64::MAX);
     assert!(first + bench.kernel.sent() <= bench.granted() + TOLERANCE);
     assert_eq!(bench.shaper.state(), LinkState::Throttled);
+}
+
+#[test]
+fn a_link_that_is_not_armed_opens_with_more_than_a_bucket_left() {
+    for available in [4_100_000_000, 7_900_000_000] {
+        let mut bench = Bench::new(GIGABIT, grant(-5, 20_000));
+        bench.look();
+        assert_eq!(bench.shaper.state(), LinkState::Throttled);
+        let now = u64::try_from(bench.kernel.now().as_micros()).unwrap();
+        let next = Grant {
+            boottime_usec: now,
+            ..grant(available, 20_000)
+        };
+        bench.shaper.set_account(Account::open(next).unwrap());
+        bench.look();
+        assert_eq!(bench.shaper.state(), LinkState::Open, "{available}");
+    }
+}
+
+#[test]
+fn a_flap_with_more_than_a_bucket_left_opens_the_link() {
+    let mut bench = Bench::new(GIGABIT, grant(3 * GB, 1_000_000));
+    bench.look();
+    bench.run(Duration::from_secs(2000), 0);
+    assert_eq!(bench.shaper.state(), LinkState::Armed);
+    let mut link = bench.kernel.link.clone().unwrap();
+    link.running = false;
+    bench.shaper.link_changed(link);
+    bench.look();
+    assert_eq!(bench.shaper.state(), LinkState::Open);
+}
+
+#[test]
+fn old_news_of_a_link_charges_nothing() {
+    let mut bench = Bench::new(GIGABIT, grant(50 * GB, 20_000));
+    bench.look();
+    let old = bench.kernel.link.clone().unwrap();
+    bench.run(Duration::from_secs(60), u64::MAX);
+    for _ in 0..20 {
+        bench.shaper.link_changed(old.clone());
+        bench.look();
+    }
+    assert_eq!(bench.shaper.state(), LinkState::Open);
+}
+
+#[test]
+fn what_waited_before_a_link_is_held_is_dropped() {
+    let mut bench = Bench::new(GIGABIT, grant(GB, 20_000));
+    bench.run(Duration::from_secs(2), u64::MAX);
+    assert_eq!(bench.shaper.state(), LinkState::Armed);
+    bench.kernel.waiting = 64_000;
+    bench.run(Duration::from_secs(20), u64::MAX);
+    assert_eq!(bench.shaper.state(), LinkState::Throttled);
+    assert_eq!(bench.kernel.waiting, 0);
+}
+
+#[test]
+fn a_held_queue_that_stands_still_is_renewed() {
+    let mut bench = Bench::new(GIGABIT, grant(0, 20_000));
+    bench.look();
+    bench.kernel.waiting = 64_000;
+    bench.run(Duration::from_secs(30), 0);
+    assert_eq!(bench.kernel.waiting, 0);
+}
+
+#[test]
+fn a_larger_mtu_gets_a_larger_bucket() {
+    let mut bench = Bench::new(GIGABIT, grant(0, 20_000));
+    bench.look();
+    bench.kernel.link.as_mut().unwrap().mtu = 9000;
+    bench.look();
+    let tbf = bench.kernel.tbf().unwrap();
+    assert!(
+        tbf.burst >= 9064 && tbf.peak.unwrap().burst >= 9064,
+        "{tbf:?}"
+    );
+}
+
+#[test]
+fn what_cannot_be_put_back_does_not_leave_our_limit_on() {
+    let mut bench = Bench::new(GIGABIT, grant(0, 20_000));
+    bench.kernel.foreign = Some(Root::Restorable(pfifo()));
+    bench.look();
+    bench.kernel.forgetful = true;
+    bench
+        .shaper
+        .release(&mut bench.kernel, &bench.memory)
+        .unwrap();
+    assert_eq!(bench.kernel.tbf(), None);
 }
 
 proptest! {
