@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bwflow_proto::bus::EnforcerProxy;
 use bwflow_proto::grant::Grant;
 use bwflow_tests::net::{LINK, Pair};
+use bwflow_tests::process::run;
 use bwflow_tests::rig::{Rig, rate_over};
 use bwflow_tests::traffic::Traffic;
 use bwflow_tests::wait::{throughout, wait_for};
@@ -213,4 +217,56 @@ fn a_cap_holds_while_bytes_are_left() {
     assert!((0.90..1.02).contains(&(got / 12_500_000.0)));
     rig.wait_state("throttled", Duration::from_secs(20));
     assert!(rig.pair.received() < 50_000_000 + 20 * 125_000);
+}
+
+#[test]
+fn packets_of_a_larger_mtu_pass_a_held_link() {
+    let mut rig = Rig::for_daemon();
+    rig.start_daemon();
+    set_grant(&rig, grant(&rig.pair, 0, 125_000)).unwrap();
+    rig.wait_state("throttled", Duration::from_secs(5));
+    rig.pair.outside.ip("link set peer0 mtu 9000");
+    rig.pair.inside.ip(&format!("link set {LINK} mtu 9000"));
+    let ping = [
+        "netns",
+        "exec",
+        rig.pair.inside.name(),
+        "ping",
+        "-c",
+        "3",
+        "-i",
+        "0.2",
+    ];
+    run(
+        "ip",
+        &[
+            &ping[..],
+            &["-M", "do", "-s", "8000", "-W", "2", "10.99.0.2"],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn small_packets_behind_a_segment_do_not_block_a_link_that_ran_dry() {
+    let mut rig = Rig::for_daemon();
+    rig.start_daemon();
+    set_grant(&rig, grant(&rig.pair, 50_000_000, 125_000)).unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    let flood = rig.pair.inside.thread(move || {
+        let socket = UdpSocket::bind("10.99.0.1:0").unwrap();
+        while !flag.load(Ordering::Relaxed) {
+            let _ = socket.send_to(&[0; 64], "10.99.0.2:9");
+        }
+    });
+    let traffic = Traffic::start(&rig.pair);
+    rig.wait_state("throttled", Duration::from_secs(20));
+    let before = rig.pair.sent();
+    std::thread::sleep(Duration::from_secs(3));
+    let sent = rig.pair.sent() - before;
+    stop.store(true, Ordering::Relaxed);
+    flood.join().unwrap();
+    drop(traffic);
+    assert!(sent > 200_000, "only {sent} bytes in 3 s at 1 Mbit/s");
 }

@@ -212,3 +212,22 @@ fn ended_by_sigint_it_takes_its_limit_off_too() {
     assert!(daemon.wait().success());
     assert!(!rig.pair.inside.is_shaped(LINK));
 }
+
+#[test]
+fn what_a_bridge_says_of_its_port_charges_nothing() {
+    let mut rig = Rig::new();
+    rig.start(&young("100 GB", "20 GB", ""));
+    let traffic = Traffic::start(&rig.pair);
+    wait_for("ten gigabytes of twenty", Duration::from_secs(30), || {
+        (rig.pair.sent() > 10_500_000_000).then_some(())
+    });
+    drop(traffic);
+    assert_eq!(rig.state_word(), "open");
+    rig.pair.inside.ip("link add br0 type bridge");
+    rig.pair.inside.ip(&format!("link set {LINK} master br0"));
+    rig.pair.inside.ip(&format!("link set {LINK} nomaster"));
+    // Charged once more, the counter would have used up the rest.
+    throughout(Duration::from_secs(2), |_| {
+        assert_eq!(rig.state_word(), "open");
+    });
+}
