@@ -8,7 +8,7 @@ use bwflow_proto::ledger::LedgerView;
 /// Figures that differ by this many bytes are told at once. The daemon counts by itself and does
 /// not depend on them; readers who want them to the byte ask by `Refresh`.
 const NOTABLE: u64 = 1_000_000;
-/// Anything new is told after this time.
+/// Less than that is told after this time, as soon as something moves again.
 const NEWS_INTERVAL: Duration = Duration::from_secs(60);
 /// Figures are told at least this often, so that readers see what accrues.
 const INTERVAL: Duration = Duration::from_secs(300);
@@ -35,6 +35,12 @@ impl Publication {
             rx_bytes: ledger.rx_bytes,
             reached_percent: ledger.reached_percent,
         }
+    }
+
+    /// Whether nothing needs to be told at `now`, `usec` by the wall clock, as no byte has moved.
+    pub fn stands(&self, now: Duration, usec: i64) -> bool {
+        now.saturating_sub(self.at) < INTERVAL
+            && u64::try_from(usec).is_ok_and(|usec| usec < self.period_end_usec)
     }
 
     /// Whether these figures should be told at `now`.
@@ -88,6 +94,18 @@ mod tests {
             ..moved(0)
         };
         assert!(outdated(0, &same, &threshold));
+    }
+
+    #[test]
+    fn silence_needs_no_figures_until_the_period_ends() {
+        let view = LedgerView {
+            period_end_usec: 50,
+            ..moved(0)
+        };
+        let told = Publication::of(&Grant::default(), &view, AT);
+        assert!(told.stands(AT, 49));
+        assert!(!told.stands(AT, 50));
+        assert!(!told.stands(AT + INTERVAL, 49));
     }
 
     #[test]

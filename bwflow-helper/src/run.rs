@@ -228,22 +228,33 @@ impl Helper {
     }
 
     fn book(&mut self, sights: &[Sight], clock: &Clock, all: bool) -> Option<String> {
-        self.books.observe(sights, clock);
+        let news = self.books.observe(sights, clock);
         let trouble = self.books.commit().err().map(|error| complain(&error));
         for interface in self.books.interfaces() {
-            if let Err(error) = self.publish(&interface, clock, all) {
+            let moved = news.contains(&interface);
+            if let Err(error) = self.publish(&interface, clock, all, moved) {
                 return Some(complain(&error));
             }
         }
         trouble
     }
 
-    fn publish(&mut self, interface: &str, clock: &Clock, all: bool) -> Result<(), StoreError> {
+    fn publish(
+        &mut self,
+        interface: &str,
+        clock: &Clock,
+        all: bool,
+        moved: bool,
+    ) -> Result<(), StoreError> {
+        let now = Duration::from_micros(u64::try_from(clock.boottime_usec).unwrap_or(0));
+        let told = self.published.get(interface);
+        if !all && !moved && told.is_some_and(|told| told.stands(now, clock.usec)) {
+            return Ok(());
+        }
         let Some(figures) = self.books.figures(interface, clock)? else {
             return Ok(());
         };
         let (grant, ledger) = &figures;
-        let now = Duration::from_micros(grant.boottime_usec);
         let told = self.published.get(interface);
         if all || told.is_none_or(|told| told.outdated_by(grant, ledger, now)) {
             self.published

@@ -9,7 +9,7 @@ use tracing::{debug, info, warn};
 
 use crate::account::{Account, Reading};
 use crate::bucket::Bucket;
-use crate::contest::{self, Contest};
+use crate::contest::Contest;
 use crate::foreign::Root;
 use crate::kernel::Kernel;
 use crate::memory::Memory;
@@ -229,68 +229,6 @@ impl Shaper {
         Ok(terms.next_look(remaining, &self.form, self.pace.rate(), waiting))
     }
 
-    /// Finds out what is at the root. Returns a time to wait when nothing can be done now.
-    fn inspect_root(
-        &mut self,
-        kernel: &mut impl Kernel,
-        memory: &mut Memory,
-        index: u32,
-        now: Duration,
-    ) -> io::Result<Option<Duration>> {
-        let root = kernel.root(index)?;
-        if root == Root::Ours {
-            // Somebody may have changed its numbers: only what we install is known.
-            self.form = Form::Unknown;
-            self.blocked_by.clear();
-            return Ok(None);
-        }
-        if self.form != Form::Open {
-            let times = self.contest.lost(now);
-            if times < contest::LIMIT {
-                info!(
-                    link = self.name,
-                    ?root,
-                    "somebody took our limit off the link"
-                );
-            } else {
-                if times == contest::LIMIT {
-                    warn!(
-                        link = self.name,
-                        "another program keeps taking our limit off the link"
-                    );
-                }
-                self.form = Form::Open;
-                self.blocked_by = "contested".to_owned();
-                return Ok(Some(contest::PAUSE));
-            }
-        }
-        self.form = Form::Open;
-        let blocked_by = match root {
-            Root::Fixed(name) => name,
-            Root::Restorable(qdisc) => match memory.remember(qdisc) {
-                Ok(()) => String::new(),
-                Err(error) => {
-                    warn!(link = self.name, %error, "cannot remember the link's own discipline");
-                    "runtime-directory".to_owned()
-                }
-            },
-            Root::Default | Root::Ours => {
-                memory.forget(index);
-                String::new()
-            }
-        };
-        if self.blocked_by != blocked_by && !blocked_by.is_empty() {
-            warn!(
-                link = self.name,
-                "the link carries {blocked_by}, which bwflow will not destroy; nothing is \
-                 enforced until it is removed (tc qdisc del dev {} root)",
-                self.name
-            );
-        }
-        self.blocked_by = blocked_by;
-        Ok(None)
-    }
-
     fn poll_interval(&self) -> Duration {
         let usec = self.grant().map_or(0, |grant| grant.poll_interval_usec);
         if usec == 0 {
@@ -359,6 +297,12 @@ impl Shaper {
             kernel.shape(index, &armed)?;
             let bucket = Bucket::full(armed.rate, armed.burst, seen.passed, kernel.now());
             self.form = Form::Armed(bucket);
+            // The kernel looks at a queue again when the old rate would have paid for its first
+            // packet, or when another one comes (`tbf_change` wakes nobody). Senders that wait
+            // for theirs to leave are woken by dropping those.
+            if stuck {
+                kernel.renew_queue(index, &armed, terms.packet)?;
+            }
             debug!(
                 link = self.name,
                 burst = armed.burst,
@@ -453,5 +397,6 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
+mod inspection;
 #[cfg(test)]
 mod tests;

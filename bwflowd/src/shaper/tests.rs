@@ -217,7 +217,7 @@ fn a_bucket_that_is_taken_again_and_again_is_left_alone_for_a_while() {
     }
     assert!(times > 5, "gave up after {times}");
     assert_eq!(bench.kernel.tbf(), None);
-    bench.kernel.pass(contest::PAUSE, 0);
+    bench.kernel.pass(crate::contest::PAUSE, 0);
     bench.look();
     assert!(bench.kernel.tbf().is_some());
     assert_eq!(bench.shaper.blocked_by(), "");
