@@ -98,6 +98,7 @@ async fn work(args: &Args, books: Bookkeeper) -> Result<(), Failure> {
         publisher,
         published: HashMap::new(),
         looked: None,
+        edge: None,
     };
     helper.say_links();
     tokio::spawn(publisher::run(args.address.clone(), commands, requests));
@@ -158,13 +159,18 @@ struct Helper {
     publisher: mpsc::UnboundedSender<Command>,
     published: HashMap<String, Publication>,
     looked: Option<Instant>,
+    /// From when to when the next edge of an hour or period is known: calendars are costly.
+    edge: Option<(i64, i64)>,
 }
 
 impl Helper {
     /// How long to sleep: to the next look, but never past the edge of an hour or a period.
-    fn pause(&self) -> io::Result<Duration> {
+    fn pause(&mut self) -> io::Result<Duration> {
         let now = Clock::read(&self.boot)?.usec;
-        let edge = u64::try_from(self.books.next_edge(now).saturating_sub(now)).unwrap_or(0);
+        let known = self.edge.filter(|(from, to)| (*from..*to).contains(&now));
+        let (from, to) = known.unwrap_or_else(|| (now, self.books.next_edge(now)));
+        self.edge = Some((from, to));
+        let edge = u64::try_from(to.saturating_sub(now)).unwrap_or(0);
         let interval = self.books.config().poll_interval;
         let due = self.looked.map_or(Duration::ZERO, |looked| {
             (looked + interval).saturating_duration_since(Instant::now())
@@ -306,6 +312,7 @@ impl Helper {
         }
         tracing::info!("the configuration was read again");
         self.published.clear();
+        self.edge = None;
         self.say_links();
         self.look(true).await
     }
