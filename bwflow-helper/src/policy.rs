@@ -47,6 +47,7 @@ impl Figures<'_> {
             drip_bytes_per_second: self.balance.drip(),
             rate_bytes_per_second: hold_rate(self.link, &self.balance, self.clock.usec),
             peak_bytes_per_second: 0,
+            min_rate_bytes_per_second: self.link.min_rate,
             poll_interval_usec: u64::try_from(config.poll_interval.as_micros()).unwrap_or(u64::MAX),
         }
     }

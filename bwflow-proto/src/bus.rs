@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant, proxy};
 
+use crate::claim::{Options, TopUp};
 use crate::grant::Grant;
 use crate::ledger::LedgerView;
 
@@ -85,6 +86,34 @@ pub trait Link {
     /// The ledger as last published ([`LedgerView`]'s keys); empty when there is none.
     #[zbus(property)]
     fn ledger(&self) -> zbus::Result<HashMap<String, OwnedVariant>>;
+    /// The manual throttle ([`crate::claim::Claim`]'s keys); empty when there is none.
+    #[zbus(property, name = "Throttle")]
+    fn current_throttle(&self) -> zbus::Result<HashMap<String, OwnedVariant>>;
+    /// The override ([`crate::claim::Claim`]'s keys); empty when there is none.
+    #[zbus(property, name = "Override")]
+    fn current_override(&self) -> zbus::Result<HashMap<String, OwnedVariant>>;
+    /// Top-ups that the helper has yet to book ([`TopUp`]'s keys), oldest first.
+    #[zbus(property)]
+    fn pending_top_ups(&self) -> zbus::Result<Vec<TopUp>>;
+    /// Caps the link to a rate, at least 1 byte per second, while its budget lasts; the grant
+    /// still holds under it. Replaces an earlier throttle. polkit action `org.bwflow1.throttle`.
+    #[zbus(allow_interactive_auth)]
+    fn throttle(&self, rate_bytes_per_second: u64, options: Options) -> zbus::Result<()>;
+    /// Ends the throttle; none is no error. polkit action `org.bwflow1.throttle`.
+    #[zbus(allow_interactive_auth)]
+    fn clear_throttle(&self) -> zbus::Result<()>;
+    /// Lifts every limit, or holds the link to a rate, whatever the budget; what flows is charged.
+    /// Replaces an earlier override. polkit action `org.bwflow1.override`.
+    #[zbus(name = "Override", allow_interactive_auth)]
+    fn override_limit(&self, options: Options) -> zbus::Result<()>;
+    /// Ends the override; none is no error. polkit action `org.bwflow1.override`.
+    #[zbus(allow_interactive_auth)]
+    fn clear_override(&self) -> zbus::Result<()>;
+    /// Adds bytes to this period's budget; of the options only `reason` may be given. Returns
+    /// when that cannot get lost any more; the helper books it. polkit action
+    /// `org.bwflow1.top-up`.
+    #[zbus(allow_interactive_auth)]
+    fn top_up(&self, bytes: u64, options: Options) -> zbus::Result<()>;
     /// `used_bytes` has reached this many percent of the budget in this period.
     #[zbus(signal)]
     fn threshold_reached(&self, percent: u32) -> zbus::Result<()>;
@@ -101,8 +130,11 @@ pub trait Enforcer {
     fn set_grant(&self, interface: &str, grant: Grant) -> zbus::Result<()>;
     /// Replaces the published ledger of a link.
     fn publish_ledger(&self, interface: &str, ledger: LedgerView) -> zbus::Result<()>;
-    /// Takes our limit off a link and forgets it.
+    /// Forgets a link's grant and ledger and takes their limit off. What an administrator has set
+    /// by hand stays, and the link's object with it.
     fn forget(&self, interface: &str) -> zbus::Result<()>;
+    /// The helper has booked these top-ups (ids), for ever; unknown ids are no error.
+    fn confirm_top_ups(&self, interface: &str, ids: &[&str]) -> zbus::Result<()>;
 }
 
 /// The accountant's own, read-only interface.

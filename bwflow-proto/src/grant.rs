@@ -41,6 +41,8 @@ pub struct Grant {
     pub rate_bytes_per_second: u64,
     /// A cap that holds while bytes are left, bytes per second; 0 is none.
     pub peak_bytes_per_second: u64,
+    /// Slower than this, bytes per second, nobody may throttle the link without saying so twice.
+    pub min_rate_bytes_per_second: u64,
     /// The longest time between two looks at the counters, microseconds.
     #[zbus(rename = "PollIntervalUSec")]
     pub poll_interval_usec: u64,

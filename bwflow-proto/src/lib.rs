@@ -2,6 +2,7 @@
 //! travel, states, units and (feature `config`) the configuration schema. Nothing here does I/O.
 
 pub mod bus;
+pub mod claim;
 #[cfg(feature = "config")]
 pub mod config;
 pub mod count;

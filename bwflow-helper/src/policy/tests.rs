@@ -101,6 +101,7 @@ fn a_grant_says_what_is_left_from_exactly_which_counters() {
         drip_bytes_per_second: 100,
         rate_bytes_per_second: 100,
         peak_bytes_per_second: 0,
+        min_rate_bytes_per_second: 8,
         poll_interval_usec: 15_000_000,
     };
     assert_eq!(grant, expected);

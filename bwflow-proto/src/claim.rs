@@ -1,0 +1,109 @@
+//! What an administrator has decided by hand about a link, as it crosses the bus.
+
+use zbus::{DeserializeDict, OwnedVariant, SerializeDict, Type, Variant};
+
+/// What `Throttle` and `Override` may be told beside the rate. Travels as `a{sv}` with the field
+/// names in CamelCase; other keys are refused.
+#[derive(
+    Clone,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    SerializeDict,
+    DeserializeDict,
+    Type,
+    Variant,
+    OwnedVariant,
+)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Options {
+    /// How long it holds, microseconds from now, whatever becomes of the wall clock. Not together
+    /// with `until_usec`; without either it holds until it is cleared.
+    #[zbus(rename = "DurationUSec")]
+    pub duration_usec: Option<u64>,
+    /// Until when it holds by the wall clock, microseconds since the Unix epoch.
+    #[zbus(rename = "UntilUSec")]
+    pub until_usec: Option<u64>,
+    /// `Override` only: the rate to hold the link to, bytes per second; no limit without it.
+    pub rate_bytes_per_second: Option<u64>,
+    /// `Override` only: bytes to top the budget up with, as `TopUp` does; needs the authority for
+    /// both, and without it neither is done.
+    pub top_up_bytes: Option<u64>,
+    /// Why, for whoever reads it later; at most [`MAX_REASON`] bytes, no control characters.
+    pub reason: Option<String>,
+    /// Whether a rate under the configured `min_rate` is meant.
+    pub force: Option<bool>,
+}
+
+/// The longest reason, bytes.
+pub const MAX_REASON: usize = 200;
+/// The fastest rate that can be asked for, bytes per second: 8 Tbit/s.
+pub const MAX_RATE: u64 = 1_000_000_000_000;
+/// The largest single top-up, bytes: 1 PB.
+pub const MAX_TOP_UP: u64 = 1_000_000_000_000_000;
+/// The longest duration, microseconds: ten years of 365 days.
+pub const MAX_DURATION_USEC: u64 = 10 * 365 * 86_400 * 1_000_000;
+
+/// A throttle or an override in force. Times are microseconds since the Unix epoch, UTC.
+#[derive(
+    Clone,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    SerializeDict,
+    DeserializeDict,
+    Type,
+    Variant,
+    OwnedVariant,
+)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase")]
+pub struct Claim {
+    /// The rate it asks for, bytes per second; 0 in an override that lifts every limit.
+    pub rate_bytes_per_second: u64,
+    /// User id of whoever set it.
+    #[zbus(rename = "OwnerUID")]
+    pub owner_uid: u32,
+    /// That user's name when it was set; empty if there was none.
+    pub owner: String,
+    /// Why, as given; may be empty.
+    pub reason: String,
+    /// When it was set.
+    #[zbus(rename = "SetAtUSec")]
+    pub set_at_usec: u64,
+    /// When it ends by itself; 0 if it holds until it is cleared.
+    #[zbus(rename = "ExpiresUSec")]
+    pub expires_usec: u64,
+}
+
+/// Bytes added to a budget by hand that the helper has not booked yet.
+#[derive(
+    Clone,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    SerializeDict,
+    DeserializeDict,
+    Type,
+    Variant,
+    OwnedVariant,
+)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase")]
+pub struct TopUp {
+    /// Unique for ever, so that it is booked exactly once: 32 lower-case hex digits.
+    pub id: String,
+    /// How many bytes are added.
+    pub bytes: u64,
+    /// User id of whoever added them.
+    #[zbus(rename = "OwnerUID")]
+    pub owner_uid: u32,
+    /// That user's name at the time; empty if there was none.
+    pub owner: String,
+    /// Why, as given; may be empty.
+    pub reason: String,
+    /// When that was, microseconds since the Unix epoch; the period it falls into is topped up.
+    #[zbus(rename = "AtUSec")]
+    pub at_usec: u64,
+}
