@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bwflow_proto::claim::{Claim, TopUp};
 use bwflow_proto::grant::Grant;
 use bwflow_proto::ledger::LedgerView;
 use bwflow_proto::state::LinkState;
@@ -25,6 +26,12 @@ pub struct LinkView {
     pub grant: Option<Grant>,
     /// The ledger as last published.
     pub ledger: Option<LedgerView>,
+    /// The manual throttle in force.
+    pub throttle: Option<Claim>,
+    /// The override in force.
+    pub override_claim: Option<Claim>,
+    /// What the helper has yet to book, oldest first.
+    pub top_ups: Vec<TopUp>,
 }
 
 /// All links, by interface name, and a bell that rings when one has changed.

@@ -262,6 +262,7 @@ impl<K: Kernel> Enforcer<K> {
                 blocked_by: shaper.blocked_by().to_owned(),
                 grant: shaper.grant().cloned(),
                 ledger: entry.ledger.clone(),
+                ..LinkView::default()
             },
         );
     }

@@ -6,6 +6,7 @@ pub mod board;
 pub mod bucket;
 pub mod bus;
 pub mod contest;
+pub mod decision;
 pub mod enforcer;
 pub mod foreign;
 pub mod kernel;
