@@ -13,6 +13,7 @@ use tracing::{debug, info, warn};
 
 use crate::account::Account;
 use crate::board::{Board, LinkView};
+use crate::decision::{Author, Decision, Refusal};
 use crate::kernel::Kernel;
 use crate::memory::Memory;
 use crate::netlink::link::Link;
@@ -31,6 +32,15 @@ pub enum Command {
     PublishLedger(String, LedgerView, oneshot::Sender<Result<(), String>>),
     /// Take our limit off and forget the link.
     Forget(String, oneshot::Sender<Result<(), String>>),
+    /// Carry out an authorised administrator's decision about a link.
+    Decide(
+        String,
+        Decision,
+        Author,
+        oneshot::Sender<Result<(), Refusal>>,
+    ),
+    /// Drop the top-ups with these ids: the helper has booked them.
+    ConfirmTopUps(String, Vec<String>, oneshot::Sender<Result<(), String>>),
 }
 
 #[derive(Debug)]
@@ -81,6 +91,13 @@ impl<K: Kernel> Enforcer<K> {
             }
             Command::Forget(name, reply) => {
                 let _ = reply.send(self.forget(&name));
+            }
+            Command::Decide(name, _, _, reply) => {
+                let refusal = Refusal::Failed(format!("{name}: claims cannot be kept yet"));
+                let _ = reply.send(Err(refusal));
+            }
+            Command::ConfirmTopUps(name, _, reply) => {
+                let _ = reply.send(Err(format!("{name} has no top-ups")));
             }
         }
     }
