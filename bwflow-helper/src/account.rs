@@ -8,6 +8,12 @@ use crate::ledger::slot::{HOUR_USEC, Slot, spread};
 use crate::meter::{Reading, Sight};
 use crate::period::Calendar;
 
+/// Fewer charged bytes than this may wait for their commit: a link that only chatters would
+/// otherwise cost a write to disk at every look. A restart loses none of them, a power cut may.
+const CHATTER: u64 = 64 * 1024;
+/// How long they may wait, microseconds.
+const CHATTER_USEC: u64 = 60_000_000;
+
 /// The state of one link's accounting between two commits.
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -19,8 +25,10 @@ pub struct Account {
     presence: Presence,
     /// Charged, but not yet in the ledger.
     pending: Vec<Slot>,
-    /// Whether the anchor holds news that the ledger must have.
+    /// Whether the anchor holds news that the ledger must have at once.
     unsaved: bool,
+    /// All that was charged since this program began.
+    charged: Counters,
     /// When the anchor in the ledger was taken.
     saved_usec: i64,
 }
@@ -53,6 +61,7 @@ impl Account {
             presence: Presence::Unknown,
             pending: Vec::new(),
             unsaved: false,
+            charged: Counters::default(),
         }
     }
 
@@ -83,13 +92,30 @@ impl Account {
         &self.pending
     }
 
-    /// What the ledger must be told, if anything.
+    /// All that was charged since this program began.
+    pub const fn charged(&self) -> Counters {
+        self.charged
+    }
+
+    /// What the ledger does not hold yet, if anything.
     pub fn unsaved(&self) -> Option<(&[Slot], &Anchor)> {
         let anchor = self.anchor.as_ref()?;
         // Silence needs no commit; but an hour of it does, so that the next bytes after a restart
         // are not spread over it.
         let stale = anchor.usec.abs_diff(self.saved_usec) >= HOUR_USEC.unsigned_abs();
         (self.unsaved || stale || !self.pending.is_empty()).then_some((&self.pending, anchor))
+    }
+
+    /// Whether that must not wait for more.
+    pub fn commit_is_due(&self) -> bool {
+        let Some((pending, anchor)) = self.unsaved() else {
+            return false;
+        };
+        let bytes = within(pending, i64::MIN, i64::MAX);
+        self.unsaved
+            || pending.is_empty()
+            || bytes.tx.saturating_add(bytes.rx) >= CHATTER
+            || anchor.usec.abs_diff(self.saved_usec) >= CHATTER_USEC
     }
 
     /// The ledger has what [`Self::unsaved`] said.
@@ -180,7 +206,8 @@ impl Account {
         };
         let moved = !bytes.is_zero() || !same;
         // A reset to zero charges nothing, but the ledger's anchor must not stay above it.
-        self.unsaved |= moved || anchor.counters != counters;
+        let reset = counters.tx < anchor.counters.tx || counters.rx < anchor.counters.rx;
+        self.unsaved |= !same || reset;
         // How long it took is asked of the clock that never steps; when it was, of the wall clock
         // as it stands now. Bytes of a new boot are younger than the boot.
         let took = if anchor.boot == clock.boot {
@@ -189,6 +216,7 @@ impl Account {
             clock.boottime_usec
         };
         if !bytes.is_zero() {
+            self.charged = self.charged.plus(bytes);
             let from = clock.usec.saturating_sub(took.max(0));
             for slot in spread(from, clock.usec, bytes, &self.calendar) {
                 self.add(slot);

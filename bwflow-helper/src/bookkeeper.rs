@@ -15,6 +15,7 @@ use crate::ledger::{Balance, Totals};
 use crate::meter::Sight;
 use crate::period::{Calendar, Period};
 use crate::policy::Figures;
+use crate::publication::Movement;
 
 /// How far back today's pace is taken from.
 const DAY_USEC: i64 = 24 * HOUR_USEC;
@@ -49,6 +50,16 @@ impl Bookkeeper {
     /// The configuration in force.
     pub const fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// A link's interface index, 0 while it is absent, and what was charged to it since this
+    /// program began: enough to see whether figures that were told still stand.
+    pub fn movement(&self, interface: &str) -> Option<Movement> {
+        let account = self.accounts.iter().find(|a| a.interface() == interface)?;
+        Some(Movement {
+            interface_index: account.present().map_or(0, |anchor| anchor.interface_index),
+            charged: account.charged(),
+        })
     }
 
     /// Names of the links, in the order of the configuration.
@@ -103,6 +114,17 @@ impl Bookkeeper {
             }
         }
         news
+    }
+
+    /// Writes what the ledger does not hold yet, if that must not wait for more.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub fn commit_due(&mut self) -> Result<(), StoreError> {
+        if self.accounts.iter().any(Account::commit_is_due) {
+            self.commit()?;
+        }
+        Ok(())
     }
 
     /// Writes what the ledger does not hold yet, in one transaction; nothing if there is nothing.

@@ -35,6 +35,11 @@ impl Clock {
             boottime_usec: i64::try_from(boottime.as_micros()).unwrap_or(i64::MAX),
         })
     }
+
+    /// `CLOCK_BOOTTIME` as a duration.
+    pub fn boottime(&self) -> Duration {
+        Duration::from_micros(u64::try_from(self.boottime_usec).unwrap_or(0))
+    }
 }
 
 /// The id of this boot, from `/proc/sys/kernel/random/boot_id`.

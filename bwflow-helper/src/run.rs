@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bwflow_proto::alarm::Alarm;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
 use crate::args::Args;
 use crate::bookkeeper::Bookkeeper;
@@ -88,6 +88,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 async fn work(args: &Args, books: Bookkeeper) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
+    let alarm = Alarm::new()?;
     let (publisher, commands) = mpsc::unbounded_channel();
     let (requests, mut refreshes) = mpsc::channel(16);
     let mut helper = Helper {
@@ -104,7 +105,7 @@ async fn work(args: &Args, books: Bookkeeper) -> Result<(), Failure> {
     tokio::spawn(publisher::run(args.address.clone(), commands, requests));
     helper.look(true).await;
     loop {
-        let pause = helper.pause()?;
+        alarm.set(helper.due()?)?;
         tokio::select! {
             order = signals.next() => match order {
                 Order::End => return helper.end().await,
@@ -116,7 +117,10 @@ async fn work(args: &Args, books: Bookkeeper) -> Result<(), Failure> {
                     helper.refresh(refresh).await;
                 }
             }
-            () = tokio::time::sleep(pause) => { helper.look(false).await; }
+            rung = alarm.rings() => {
+                rung?;
+                helper.look(false).await;
+            }
         }
     }
 }
@@ -158,36 +162,40 @@ struct Helper {
     books: Bookkeeper,
     publisher: mpsc::UnboundedSender<Command>,
     published: HashMap<String, Publication>,
-    looked: Option<Instant>,
+    /// When the counters were last read, by `CLOCK_BOOTTIME`.
+    looked: Option<Duration>,
     /// From when to when the next edge of an hour or period is known: calendars are costly.
     edge: Option<(i64, i64)>,
 }
 
 impl Helper {
-    /// How long to sleep: to the next look, but never past the edge of an hour or a period.
-    fn pause(&mut self) -> io::Result<Duration> {
-        let now = Clock::read(&self.boot)?.usec;
-        let known = self.edge.filter(|(from, to)| (*from..*to).contains(&now));
-        let (from, to) = known.unwrap_or_else(|| (now, self.books.next_edge(now)));
+    /// When to look next, by `CLOCK_BOOTTIME`: never past the edge of an hour or a period.
+    fn due(&mut self) -> io::Result<Duration> {
+        let clock = Clock::read(&self.boot)?;
+        let known = self
+            .edge
+            .filter(|(from, to)| (*from..*to).contains(&clock.usec));
+        let (from, to) = known.unwrap_or_else(|| (clock.usec, self.books.next_edge(clock.usec)));
         self.edge = Some((from, to));
-        let edge = u64::try_from(to.saturating_sub(now)).unwrap_or(0);
+        let until_edge = u64::try_from(to.saturating_sub(clock.usec)).unwrap_or(0);
+        let edge = clock.boottime() + Duration::from_micros(until_edge);
         let interval = self.books.config().poll_interval;
-        let due = self.looked.map_or(Duration::ZERO, |looked| {
-            (looked + interval).saturating_duration_since(Instant::now())
-        });
-        Ok(due.min(Duration::from_micros(edge)))
+        let next = self
+            .looked
+            .map_or(Duration::ZERO, |looked| looked + interval);
+        Ok(next.min(edge))
     }
 
     /// Reads all counters and books them; publishes what is new, or everything if `all`. Returns
     /// what went wrong; that has been logged, and the next look makes good for it.
     async fn look(&mut self, all: bool) -> Option<String> {
-        self.looked = Some(Instant::now());
         let interfaces = self.books.interfaces();
         // Before the question: what flows until the answer is then counted, not forgiven.
         let clock = match Clock::read(&self.boot) {
             Ok(clock) => clock,
             Err(error) => return Some(complain(&error)),
         };
+        self.looked = Some(clock.boottime());
         match self.meter.look(&interfaces).await {
             Ok(sights) => self.book(&sights, &clock, all),
             Err(error) => {
@@ -234,40 +242,38 @@ impl Helper {
     }
 
     fn book(&mut self, sights: &[Sight], clock: &Clock, all: bool) -> Option<String> {
-        let news = self.books.observe(sights, clock);
-        let trouble = self.books.commit().err().map(|error| complain(&error));
+        self.books.observe(sights, clock);
+        let committed = if all {
+            self.books.commit()
+        } else {
+            self.books.commit_due()
+        };
+        let trouble = committed.err().map(|error| complain(&error));
         for interface in self.books.interfaces() {
-            let moved = news.contains(&interface);
-            if let Err(error) = self.publish(&interface, clock, all, moved) {
+            if let Err(error) = self.publish(&interface, clock, all) {
                 return Some(complain(&error));
             }
         }
         trouble
     }
 
-    fn publish(
-        &mut self,
-        interface: &str,
-        clock: &Clock,
-        all: bool,
-        moved: bool,
-    ) -> Result<(), StoreError> {
-        let now = Duration::from_micros(u64::try_from(clock.boottime_usec).unwrap_or(0));
+    fn publish(&mut self, interface: &str, clock: &Clock, all: bool) -> Result<(), StoreError> {
+        let now = clock.boottime();
+        let movement = self.books.movement(interface).unwrap_or_default();
         let told = self.published.get(interface);
-        if !all && !moved && told.is_some_and(|told| told.stands(now, clock.usec)) {
+        if !all && told.is_some_and(|told| told.stands(now, clock.usec, movement)) {
             return Ok(());
         }
         let Some(figures) = self.books.figures(interface, clock)? else {
             return Ok(());
         };
-        let (grant, ledger) = &figures;
-        let told = self.published.get(interface);
-        if all || told.is_none_or(|told| told.outdated_by(grant, ledger, now)) {
-            self.published
-                .insert(interface.to_owned(), Publication::of(grant, ledger, now));
-            let command = Command::Figures(interface.to_owned(), Box::new(figures));
-            self.send(command);
-        }
+        let publication = Publication {
+            at: now,
+            movement,
+            period_end_usec: figures.1.period_end_usec,
+        };
+        self.published.insert(interface.to_owned(), publication);
+        self.send(Command::Figures(interface.to_owned(), Box::new(figures)));
         Ok(())
     }
 
@@ -281,9 +287,10 @@ impl Helper {
     }
 
     async fn refresh(&mut self, answer: Refresh) -> Option<String> {
+        let now = Clock::read(&self.boot).map_or(Duration::MAX, |clock| clock.boottime());
         let recent = self
             .looked
-            .is_some_and(|looked| looked.elapsed() < REFRESH_INTERVAL);
+            .is_some_and(|looked| now.saturating_sub(looked) < REFRESH_INTERVAL);
         let trouble = if recent { None } else { self.look(true).await };
         match &trouble {
             Some(text) => {

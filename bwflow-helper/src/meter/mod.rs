@@ -85,13 +85,12 @@ impl Meter {
     pub async fn look(&mut self, interfaces: &[String]) -> io::Result<Vec<Sight>> {
         let mut sights = Vec::new();
         for _ in 0..ATTEMPTS {
-            match tokio::time::timeout(PATIENCE, self.ask(interfaces, &mut sights)).await {
-                Ok(Ok(())) => return Ok(sights),
-                Ok(Err(error)) if error.raw_os_error() == Some(ENOBUFS) => {
+            match self.ask(interfaces, &mut sights).await {
+                Ok(()) => return Ok(sights),
+                Err(error) if error.raw_os_error() == Some(ENOBUFS) => {
                     sights.push(Sight::Overrun);
                 }
-                Ok(Err(error)) => return Err(error),
-                Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+                Err(error) => return Err(error),
             }
         }
         Err(io::Error::other(
@@ -122,7 +121,7 @@ impl Meter {
                 .await?;
             let mut answered = false;
             while !answered {
-                for parsed in self.receive().await? {
+                for parsed in self.receive_answer().await? {
                     let answers = parsed.answers(sequence);
                     answered |= answers;
                     sights.extend(if answers {
@@ -136,14 +135,32 @@ impl Meter {
         Ok(())
     }
 
+    /// The kernel answers while the question is sent (`rtnetlink_rcv`), so that the answer is
+    /// there as a rule: it is taken without the runtime, which would wake this process once more.
+    async fn receive_answer(&mut self) -> io::Result<Vec<Parsed>> {
+        self.buffer.clear();
+        match self.socket.socket_mut().recv_from(&mut self.buffer, 0) {
+            Ok((_, from)) => Ok(self.parsed(&from)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let received = tokio::time::timeout(PATIENCE, self.receive()).await;
+                received.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     async fn receive(&mut self) -> io::Result<Vec<Parsed>> {
         self.buffer.clear();
         let from = self.socket.recv_from(&mut self.buffer).await?;
+        Ok(self.parsed(&from))
+    }
+
+    fn parsed(&self, from: &SocketAddr) -> Vec<Parsed> {
         // Only the kernel knows what it counted.
         if from.port_number() != 0 {
-            return Ok(Vec::new());
+            return Vec::new();
         }
-        Ok(message::parse(&self.buffer))
+        message::parse(&self.buffer)
     }
 }
 
