@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use bwflow_proto::claim::TopUp;
 use bwflow_proto::config::{Config, Link};
 use bwflow_proto::grant::Grant;
 use bwflow_proto::ledger::LedgerView;
@@ -154,6 +155,19 @@ impl Bookkeeper {
             }
         }
         Ok(())
+    }
+
+    /// Books top-ups of a link, each once however often it is handed over. Returns whether the link
+    /// is one of ours; if not, nothing is booked.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written. None of them is booked then.
+    pub fn book(&mut self, interface: &str, top_ups: &[TopUp]) -> Result<bool, StoreError> {
+        if !self.accounts.iter().any(|a| a.interface() == interface) {
+            return Ok(false);
+        }
+        self.store.book(interface, top_ups)?;
+        Ok(true)
     }
 
     /// When the next hour or period begins for any of the links.

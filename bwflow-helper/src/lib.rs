@@ -4,7 +4,7 @@
 //! The way of a byte: [`meter`] sees the kernel's counters, [`account`] turns them into charges
 //! with the rules of [`counter`] and [`period`], [`ledger`] keeps them, [`policy`] says what
 //! follows, [`publisher`] hands that to the daemon. Only [`meter`], [`ledger::store`],
-//! [`publisher`], [`clock`] and [`run`] touch the world.
+//! [`publisher`], [`top_ups`], [`clock`] and [`run`] touch the world.
 
 use std::process::ExitCode;
 
@@ -25,6 +25,8 @@ pub mod publication;
 pub mod publisher;
 pub mod run;
 pub mod service;
+pub mod supervision;
+pub mod top_ups;
 
 /// Runs the program on the process's own arguments; the exit code is 0 done, 1 failed, 2 wrong
 /// usage or configuration.

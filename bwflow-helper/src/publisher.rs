@@ -13,7 +13,8 @@ use zbus::fdo::{DBusProxy, RequestNameFlags, RequestNameReply};
 use zbus::proxy::CacheProperties;
 use zbus::{Connection, connection};
 
-use crate::service::{Error, Refresh, Service};
+use crate::service::{Error, Refresh, Request, Service};
+use crate::top_ups::TopUps;
 
 /// How long the daemon may take to answer a call.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -75,6 +76,13 @@ impl Desired {
         }
     }
 
+    /// Applies all that wait: of several, only the latest figures are worth a call.
+    fn apply_all(&mut self, commands: &mut mpsc::UnboundedReceiver<Command>) {
+        while let Ok(command) = commands.try_recv() {
+            self.apply(command);
+        }
+    }
+
     /// The daemon is another one now, and knows nothing.
     fn start_over(&mut self) {
         self.tidy = false;
@@ -95,7 +103,7 @@ impl Desired {
 pub async fn run(
     address: Option<String>,
     mut commands: mpsc::UnboundedReceiver<Command>,
-    requests: mpsc::Sender<Refresh>,
+    requests: mpsc::Sender<Request>,
 ) {
     let mut desired = Desired::default();
     let mut wait = BACKOFF.0;
@@ -104,7 +112,7 @@ pub async fn run(
         let reason = match connect(address.as_deref(), &requests).await {
             Ok(connection) => {
                 wait = BACKOFF.0;
-                match serve(&connection, &mut desired, &mut commands).await {
+                match serve(&connection, &mut desired, &mut commands, &requests).await {
                     Ok(()) => return,
                     Err(error) => error.to_string(),
                 }
@@ -130,7 +138,7 @@ pub async fn run(
 
 async fn connect(
     address: Option<&str>,
-    requests: &mpsc::Sender<Refresh>,
+    requests: &mpsc::Sender<Request>,
 ) -> zbus::Result<Connection> {
     let builder = match address {
         Some(address) => connection::Builder::address(address),
@@ -151,7 +159,10 @@ async fn serve(
     connection: &Connection,
     desired: &mut Desired,
     commands: &mut mpsc::UnboundedReceiver<Command>,
+    requests: &mpsc::Sender<Request>,
 ) -> zbus::Result<()> {
+    let mut top_ups = TopUps::listen(connection, requests.clone()).await?;
+    let mut asked = false;
     let driver = DBusProxy::new(connection).await?;
     let mut owners = driver
         .receive_name_owner_changed_with_args(&[(0, bus::NAME)])
@@ -165,12 +176,19 @@ async fn serve(
         if present { "there" } else { "not there yet" }
     );
     let mut said = String::new();
-    while let Ok(command) = commands.try_recv() {
-        desired.apply(command);
-    }
+    desired.apply_all(commands);
     loop {
         if present {
-            let outcome = deliver(connection, desired).await;
+            let mut outcome = deliver(connection, desired, &mut top_ups).await;
+            if outcome.is_ok() && !asked && desired.named {
+                // The links have their objects now. What is booked brings new figures.
+                outcome = top_ups.ask(connection, desired.links.keys()).await;
+                asked = outcome.is_ok();
+                desired.apply_all(commands);
+                if asked {
+                    outcome = deliver(connection, desired, &mut top_ups).await;
+                }
+            }
             match &outcome {
                 Ok(()) => said.clear(),
                 Err(error) => {
@@ -191,14 +209,18 @@ async fn serve(
                 let Some(command) = command else {
                     return Ok(());
                 };
+                asked &= !matches!(command, Command::Links(_));
                 desired.apply(command);
-                // Of several that wait, only the latest figures are worth a call.
-                while let Ok(command) = commands.try_recv() {
-                    desired.apply(command);
-                }
+                desired.apply_all(commands);
+            }
+            shown = top_ups.next(desired.links.keys()) => {
+                let (link, shown) = shown?;
+                top_ups.book(&link, shown).await;
+                desired.apply_all(commands);
             }
             owner = owners.next() => {
                 present = is_owned(owner)?;
+                asked = false;
                 tracing::info!("bwflowd {}", if present { "is there" } else { "is gone" });
                 desired.start_over();
             }
@@ -217,8 +239,13 @@ fn is_owned(signal: Option<zbus::fdo::NameOwnerChanged>) -> zbus::Result<bool> {
     Ok(signal.args()?.new_owner().is_some())
 }
 
-/// Brings the daemon up to date: a link's grant first, then its ledger.
-async fn deliver(connection: &Connection, desired: &mut Desired) -> zbus::Result<()> {
+/// Brings the daemon up to date: a link's grant first, then its ledger, and only then that its
+/// top-ups are part of them.
+async fn deliver(
+    connection: &Connection,
+    desired: &mut Desired,
+    top_ups: &mut TopUps,
+) -> zbus::Result<()> {
     let enforcer = EnforcerProxy::builder(connection)
         .cache_properties(CacheProperties::No)
         .build()
@@ -235,7 +262,7 @@ async fn deliver(connection: &Connection, desired: &mut Desired) -> zbus::Result
         forget_others(connection, &enforcer, desired).await?;
         desired.tidy = true;
     }
-    Ok(())
+    top_ups.confirm(&enforcer).await
 }
 
 /// Lets the daemon forget links that are not in the configuration, also those that were dropped

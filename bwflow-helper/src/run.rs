@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bwflow_proto::alarm::Alarm;
+use bwflow_proto::claim::TopUp;
+use bwflow_proto::units::format_bytes;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
@@ -21,7 +23,8 @@ use crate::ledger::store::{Store, StoreError, make_directory};
 use crate::meter::{Meter, Sight};
 use crate::publication::Publication;
 use crate::publisher::{self, Command};
-use crate::service::{Error, Refresh};
+use crate::service::{Error, Refresh, Request};
+use crate::supervision::Supervision;
 
 /// Requests for fresh figures that come sooner get the last ones.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
@@ -90,7 +93,7 @@ async fn work(args: &Args, books: Bookkeeper) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let alarm = Alarm::new()?;
     let (publisher, commands) = mpsc::unbounded_channel();
-    let (requests, mut refreshes) = mpsc::channel(16);
+    let (requests, mut requested) = mpsc::channel(16);
     let mut helper = Helper {
         config_path: args.config.clone(),
         boot: boot_id()?,
@@ -99,24 +102,32 @@ async fn work(args: &Args, books: Bookkeeper) -> Result<(), Failure> {
         publisher,
         published: HashMap::new(),
         looked: None,
+        supervision: Supervision::new(),
         edge: None,
     };
     helper.say_links();
     tokio::spawn(publisher::run(args.address.clone(), commands, requests));
     helper.look(true).await;
+    helper.supervision.ready();
     loop {
         alarm.set(helper.due()?)?;
         tokio::select! {
             order = signals.next() => match order {
-                Order::End => return helper.end().await,
+                Order::End => {
+                    // Nobody may wait for an answer any more.
+                    drop(requested);
+                    return helper.end().await;
+                }
                 Order::Reload => { helper.reload().await; }
             },
             sights = helper.meter.notices() => { helper.noticed(sights).await; }
-            refresh = refreshes.recv() => {
-                if let Some(refresh) = refresh {
-                    helper.refresh(refresh).await;
+            request = requested.recv() => match request {
+                Some(Request::Refresh(answer)) => { helper.refresh(answer).await; }
+                Some(Request::Book(interface, top_ups, answer)) => {
+                    helper.book_top_ups(&interface, &top_ups, answer).await;
                 }
-            }
+                None => {}
+            },
             rung = alarm.rings() => {
                 rung?;
                 helper.look(false).await;
@@ -164,6 +175,7 @@ struct Helper {
     published: HashMap<String, Publication>,
     /// When the counters were last read, by `CLOCK_BOOTTIME`.
     looked: Option<Duration>,
+    supervision: Supervision,
     /// From when to when the next edge of an hour or period is known: calendars are costly.
     edge: Option<(i64, i64)>,
 }
@@ -179,7 +191,8 @@ impl Helper {
         self.edge = Some((from, to));
         let until_edge = u64::try_from(to.saturating_sub(clock.usec)).unwrap_or(0);
         let edge = clock.boottime() + Duration::from_micros(until_edge);
-        let interval = self.books.config().poll_interval;
+        let poll = self.books.config().poll_interval;
+        let interval = self.supervision.interval(poll);
         let next = self
             .looked
             .map_or(Duration::ZERO, |looked| looked + interval);
@@ -197,7 +210,11 @@ impl Helper {
         };
         self.looked = Some(clock.boottime());
         match self.meter.look(&interfaces).await {
-            Ok(sights) => self.book(&sights, &clock, all),
+            Ok(sights) => {
+                let trouble = self.book(&sights, &clock, all);
+                self.supervision.alive(clock.boottime());
+                trouble
+            }
             Err(error) => {
                 self.reopen(&clock);
                 Some(complain(&format!("the counters cannot be read: {error}")))
@@ -301,6 +318,31 @@ impl Helper {
         trouble
     }
 
+    /// Books what an administrator has added, and lets the daemon have the new figures.
+    async fn book_top_ups(
+        &mut self,
+        interface: &str,
+        top_ups: &[TopUp],
+        answer: oneshot::Sender<Vec<String>>,
+    ) {
+        let ids = match self.books.book(interface, top_ups) {
+            Ok(true) => top_ups.iter().map(|top_up| top_up.id.clone()).collect(),
+            Ok(false) => Vec::new(),
+            Err(error) => {
+                complain(&error);
+                Vec::new()
+            }
+        };
+        if !ids.is_empty() {
+            for TopUp { bytes, owner, .. } in top_ups {
+                tracing::info!("{interface}: {} added by {owner}", format_bytes(*bytes));
+            }
+            self.look(true).await;
+        }
+        // Whoever asked may be gone; the daemon hands over again what it was not confirmed.
+        let _ = answer.send(ids);
+    }
+
     /// Follows a changed configuration, if there is nothing wrong with it.
     async fn reload(&mut self) -> Option<String> {
         let config = match configuration::load(&self.config_path) {
@@ -326,6 +368,7 @@ impl Helper {
 
     /// The last reading. The grants stay with the daemon.
     async fn end(&mut self) -> Result<(), Failure> {
+        self.supervision.stopping();
         let trouble = self.look(true).await;
         let (answer, answered) = oneshot::channel();
         self.send(Command::Flush(answer));

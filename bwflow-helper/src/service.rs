@@ -1,10 +1,20 @@
 //! The helper's own bus interface.
 
+use bwflow_proto::claim::TopUp;
 use tokio::sync::{mpsc, oneshot};
 use zbus::{DBusError, interface};
 
 /// Somebody wants fresh figures; the answer goes back through this.
 pub type Refresh = oneshot::Sender<Result<(), Error>>;
+
+/// What the loop that owns the ledger is asked for.
+#[derive(Debug)]
+pub enum Request {
+    /// Count, commit and publish now.
+    Refresh(Refresh),
+    /// Book these top-ups of a link; answers with those that are in the ledger for good.
+    Book(String, Vec<TopUp>, oneshot::Sender<Vec<String>>),
+}
 
 /// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq, DBusError)]
@@ -18,12 +28,12 @@ pub enum Error {
 
 /// Serves `org.bwflow1.Helper`: thin, the one loop that owns the ledger does the work.
 pub struct Service {
-    requests: mpsc::Sender<Refresh>,
+    requests: mpsc::Sender<Request>,
 }
 
 impl Service {
     /// Passes requests on to the loop.
-    pub const fn new(requests: mpsc::Sender<Refresh>) -> Self {
+    pub const fn new(requests: mpsc::Sender<Request>) -> Self {
         Self { requests }
     }
 }
@@ -35,7 +45,8 @@ impl Service {
     async fn refresh(&self) -> Result<(), Error> {
         let ended = |_| Error::Failed("bwflow-helper is ending".to_owned());
         let (answer, answered) = oneshot::channel();
-        self.requests.send(answer).await.map_err(|_| ended(()))?;
+        let request = Request::Refresh(answer);
+        self.requests.send(request).await.map_err(|_| ended(()))?;
         answered.await.map_err(|_| ended(()))?
     }
 }

@@ -6,7 +6,8 @@ use rusqlite::Connection;
 pub(super) const APPLICATION_ID: i32 = 0x6277_666c;
 
 /// The migrations in order; a ledger of schema version `n` has had the first `n` of them.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
 CREATE TABLE links (
     interface       TEXT PRIMARY KEY NOT NULL,
     first_seen_usec INTEGER NOT NULL,
@@ -35,7 +36,15 @@ CREATE TABLE adjustments (
     reason    TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX adjustments_by_time ON adjustments (interface, usec);
-"];
+",
+    // Whoever adjusts is remembered, and what the daemon hands over twice is booked once: NULLs
+    // are distinct, so that other adjustments need no token.
+    "
+ALTER TABLE adjustments ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+ALTER TABLE adjustments ADD COLUMN token TEXT;
+CREATE UNIQUE INDEX adjustments_by_token ON adjustments (token);
+",
+];
 
 /// The newest schema this version knows.
 pub(super) const VERSION: usize = MIGRATIONS.len();
@@ -47,7 +56,12 @@ pub(super) fn version(db: &Connection) -> rusqlite::Result<i64> {
 
 /// Brings a database from schema `from` to [`VERSION`], each step in its own transaction.
 pub(super) fn migrate(db: &mut Connection, from: usize) -> rusqlite::Result<()> {
-    for (index, step) in MIGRATIONS.iter().enumerate().skip(from) {
+    migrate_to(db, from, VERSION)
+}
+
+/// As [`migrate`], but only up to schema `to`.
+pub(super) fn migrate_to(db: &mut Connection, from: usize, to: usize) -> rusqlite::Result<()> {
+    for (index, step) in MIGRATIONS.iter().enumerate().take(to).skip(from) {
         let transaction = db.transaction()?;
         transaction.execute_batch(step)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;

@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bwflow_proto::claim::TopUp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::slot::Slot;
@@ -194,6 +195,36 @@ impl Store {
         })
     }
 
+    /// Books top-ups, each once for ever, however often it is handed over. On disk when this
+    /// returns.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written. None of them is booked then.
+    pub fn book(&mut self, interface: &str, top_ups: &[TopUp]) -> Result<(), StoreError> {
+        let mut write = || -> rusqlite::Result<()> {
+            let transaction = self.db.transaction()?;
+            for top_up in top_ups {
+                transaction
+                    .prepare_cached(
+                        "INSERT INTO adjustments \
+                            (interface, usec, kind, bytes, reason, owner, token) \
+                         VALUES (?1, ?2, 'topup', ?3, ?4, ?5, ?6) \
+                         ON CONFLICT (token) DO NOTHING",
+                    )?
+                    .execute(params![
+                        interface,
+                        i64::try_from(top_up.at_usec).unwrap_or(i64::MAX),
+                        i64::try_from(top_up.bytes).unwrap_or(i64::MAX),
+                        top_up.reason,
+                        top_up.owner,
+                        top_up.id,
+                    ])?;
+            }
+            transaction.commit()
+        };
+        write().map_err(|error| explain(&self.path, error))
+    }
+
     /// Everything booked in a period.
     ///
     /// # Errors
@@ -202,17 +233,21 @@ impl Store {
         let traffic = self.traffic(interface, period.start_usec, period.end_usec)?;
         self.explained(|db| {
             db.prepare_cached(
-                "SELECT COALESCE(SUM(bytes) FILTER (WHERE kind = 'topup'), 0), \
+                // In two halves: the sum of many large top-ups does not fit SQLite's integers.
+                "SELECT COALESCE(SUM(bytes >> 32) FILTER (WHERE kind = 'topup'), 0), \
+                        COALESCE(SUM(bytes & 0xffffffff) FILTER (WHERE kind = 'topup'), 0), \
                         COALESCE(SUM(bytes) FILTER (WHERE kind = 'correction'), 0) \
                  FROM adjustments WHERE interface = ?1 AND usec >= ?2 AND usec < ?3",
             )?
             .query_row(
                 params![interface, period.start_usec, period.end_usec],
                 |row| {
+                    let (high, low): (u64, u64) = (row.get(0)?, row.get(1)?);
+                    let sum = (u128::from(high) << 32) + u128::from(low);
                     Ok(Totals {
                         traffic,
-                        topup: row.get(0)?,
-                        correction: row.get(1)?,
+                        topup: u64::try_from(sum).unwrap_or(u64::MAX),
+                        correction: row.get(2)?,
                     })
                 },
             )

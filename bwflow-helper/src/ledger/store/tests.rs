@@ -281,3 +281,66 @@ fn sigkill_at_any_moment_leaves_charges_and_anchor_in_agreement() {
         reached = sum.tx;
     }
 }
+
+fn top_up(id: &str, bytes: u64) -> TopUp {
+    TopUp {
+        id: id.to_owned(),
+        bytes,
+        owner: "alice".to_owned(),
+        reason: "release day".to_owned(),
+        at_usec: 150,
+        ..TopUp::default()
+    }
+}
+
+fn topped_up(store: &Store) -> u64 {
+    let period = Period {
+        start_usec: 100,
+        end_usec: 200,
+    };
+    store.totals("eth0", &period).unwrap().topup
+}
+
+#[test]
+fn a_top_up_is_booked_once_however_often_it_is_handed_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = Store::open(directory.path()).unwrap();
+    store.book("eth0", &[top_up("a", 5)]).unwrap();
+    store
+        .book("eth0", &[top_up("a", 5), top_up("b", 7)])
+        .unwrap();
+    drop(store);
+    let mut store = Store::open(directory.path()).unwrap();
+    store.book("eth0", &[top_up("b", 7)]).unwrap();
+    assert_eq!(topped_up(&store), 12);
+}
+
+#[test]
+fn more_top_ups_than_an_integer_holds_are_summed() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = Store::open(directory.path()).unwrap();
+    let most = u64::try_from(i64::MAX).unwrap();
+    let many: Vec<_> = (0..2).map(|n| top_up(&n.to_string(), most)).collect();
+    store.book("eth0", &many).unwrap();
+    assert_eq!(topped_up(&store), 2 * most);
+    store.book("eth0", &[top_up("one more", most)]).unwrap();
+    assert_eq!(topped_up(&store), u64::MAX);
+}
+
+#[test]
+fn a_ledger_of_the_first_schema_keeps_its_adjustments() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(FILE);
+    File::create_new(&path).unwrap();
+    let mut db = connect(&path).unwrap();
+    schema::migrate_to(&mut db, 0, 1).unwrap();
+    db.execute_batch(
+        "INSERT INTO adjustments (interface, usec, kind, bytes) VALUES
+         ('eth0', 150, 'topup', 1000), ('eth0', 151, 'topup', 1000)",
+    )
+    .unwrap();
+    drop(db);
+    let mut store = Store::open(directory.path()).unwrap();
+    store.book("eth0", &[top_up("a", 1)]).unwrap();
+    assert_eq!(topped_up(&store), 2001);
+}
