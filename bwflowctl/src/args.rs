@@ -1,30 +1,53 @@
 //! The words of the command line.
 
+mod verb;
+
 use std::path::PathBuf;
 
 use bwflow_proto::config;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
-const EXAMPLES: &str = "\
-Examples:
-  bwflowctl report                       what was used, what is left, when it runs out
-  bwflowctl report --json | jq '.links[].available_bytes'
-  bwflowctl status --watch               follow what the links are held to
-  bwflowctl check-config ./config.toml   find every error before the service does
+#[cfg(test)]
+pub(crate) use verb::tests::tomorrow;
+pub(crate) use verb::{Call, Override, Terms, Throttle};
 
-Exit codes:
-  0 done   1 failed   2 wrong usage or configuration   3 service not running   4 not authorised";
+const HELP: &str = "\
+Examples:
+  to see:
+    bwflowctl report                     what was used, what is left, when it runs out
+    bwflowctl status --watch             follow what the links are held to
+    bwflowctl report --json | jq '.links[].available_bytes'
+  to decide by hand, for a time:
+    bwflowctl throttle '5 Mbit/s' --for 2h --reason 'backup runs'
+    bwflowctl override --until 2026-12-01      no limit until then
+    bwflowctl override --add 10GB              more budget in this period
+    bwflowctl throttle --clear                 end it before its time
+  to configure:
+    bwflowctl check-config ./config.toml       find every error before the service does
+
+Exit status:
+  0  done
+  1  failed
+  2  wrong usage or configuration
+  3  the service is not running
+  4  not authorised";
 
 /// Bandwidth budgets: what was used, what is left, and what the links are held to.
 #[derive(Debug, Parser)]
-#[command(name = "bwflowctl", version, after_help = EXAMPLES)]
+#[command(name = "bwflowctl", version, after_help = HELP)]
 pub(crate) struct Args {
     /// Bus to ask instead of the system bus, e.g. unix:path=/run/dbus/system_bus_socket
-    #[arg(long, global = true, value_name = "BUS", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "BUS",
+        hide_short_help = true,
+        display_order = 900
+    )]
     pub(crate) address: Option<String>,
 
     /// Use no colours, not even on a terminal (as NO_COLOR does)
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 901)]
     pub(crate) no_color: bool,
 
     #[command(subcommand)]
@@ -34,10 +57,38 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// This period of every link: budget, used, left, forecast
+    ///
+    /// Shows what was charged to each link since its billing day, what has accrued and is left, at
+    /// what pace more drips in, and where the present pace leads; below, what was decided by
+    /// hand. bwflow-helper is asked to count first, so that the figures are of now.
     Report(Report),
     /// What every link is held to now, and why
+    ///
+    /// Shows each link's state and limit, since when and until when, and who decided it if that was
+    /// done by hand. With --watch every change is shown as it comes, on a terminal as one screen,
+    /// else as lines; that goes on while bwflowd is restarted.
     Status(Status),
+    /// Cap a link by hand, or end that
+    ///
+    /// Caps the link to RATE while its budget lasts; once it is used up, the link is held to RATE or
+    /// to what the budget allows, whichever is slower. A throttle is kept over restarts and
+    /// reboots, until its time is over or it is cleared. A new one takes the place of the old one.
+    /// An override goes before it.
+    Throttle(Throttle),
+    /// Lift or change a link's limit by hand, or add to its budget
+    ///
+    /// Lifts every limit of the link, or holds it to another rate, whatever is left of its budget.
+    /// What flows is still charged. An override is kept over restarts and reboots, until its time
+    /// is over or it is cleared. A new one takes the place of the old one. It goes before a
+    /// throttle and before the budget.
+    ///
+    /// With --add the budget of this period grows; --add alone sets no override.
+    Override(Override),
     /// Check a configuration as the service does, and show what it means
+    ///
+    /// Reads the file as bwflow-helper does and shows what each link is held to by it. All errors
+    /// are told at once, each with its place and its cure. Nothing is changed, and no service needs
+    /// to run.
     CheckConfig(CheckConfig),
 }
 
@@ -73,10 +124,18 @@ JSON: one line; with --watch one more line after every change.
     since                 when the state was entered; RFC 3339 in UTC, or null
     available_bytes       accrued and not used; negative is debt, null not known
     until                 when the state ends by itself; null when that is not known
+    throttle              null, or what was decided by hand:
+      rate_bytes_per_second  what it caps the link to
+      owner, owner_uid    whose decision it is
+      reason              why, as given; may be empty
+      set_at, expires_at  RFC 3339 in UTC; expires_at null: until it is cleared
+    override              null, or as throttle; its rate is null when it lifts every limit
+    pending_topups[]      added to the budget by hand and not booked yet, oldest first:
+      id, bytes, owner, owner_uid, reason, added_at
 
 States: open, armed (the kernel holds the last stretch), throttled (all that has accrued is \
-used), blocked (a foreign queueing discipline forbids), absent (no such interface), overridden, \
-manual.";
+used), overridden and manual (decided by hand: see bwflowctl override, bwflowctl throttle), \
+blocked (a foreign queueing discipline forbids), absent (no such interface).";
 
 /// `bwflowctl status`.
 #[derive(Debug, ClapArgs)]

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use bwflow_proto::bus::{HELPER_NAME, HelperProxy, NAME, PATH};
+use bwflow_proto::bus::{HELPER_NAME, HelperProxy, NAME, PATH, link_path};
 use zbus::fdo::{DBusProxy, ManagedObjects};
 use zbus::names::{BusName, OwnedUniqueName};
+use zbus::proxy::{self, CacheProperties, MethodFlags, Proxy};
 use zbus::{Connection, connection, message};
 
 use crate::failure::Failure;
-use crate::snapshot::{Snapshot, links};
+use crate::snapshot::{LINK_INTERFACE, Snapshot, links};
+use crate::verb::{Request, refusal};
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,37 +29,87 @@ pub(crate) struct Reading {
     pub(crate) position: message::Sequence,
 }
 
+fn builder(address: Option<&str>) -> connection::Builder<'_> {
+    match address {
+        Some(address) => connection::Builder::address(address),
+        None => connection::Builder::system(),
+    }
+}
+
+fn no_connection(error: zbus::Error) -> Failure {
+    match error {
+        zbus::Error::Address(text) => Failure::Configuration(format!("wrong bus address: {text}")),
+        error @ (zbus::Error::InputOutput(_) | zbus::Error::Handshake(_)) => error.into(),
+        error => Failure::NoBus(error.to_string()),
+    }
+}
+
 impl Bus {
     /// Connects to `address`, or to the system bus.
     pub(crate) async fn connect(address: Option<&str>) -> Result<Self, Failure> {
-        let builder = match address {
-            Some(address) => connection::Builder::address(address),
-            None => connection::Builder::system(),
-        };
-        let connection = builder
-            .method_timeout(CALL_TIMEOUT)
-            .build()
-            .await
-            .map_err(|error| match error {
-                zbus::Error::Address(text) => {
-                    Failure::Configuration(format!("wrong bus address: {text}"))
-                }
-                error @ (zbus::Error::InputOutput(_) | zbus::Error::Handshake(_)) => error.into(),
-                error => Failure::NoBus(error.to_string()),
-            })?;
+        let builder = builder(address).method_timeout(CALL_TIMEOUT);
+        let connection = builder.build().await.map_err(no_connection)?;
         Ok(Self { connection })
+    }
+
+    /// Has the daemon carry a decision out. That may take as long as a person takes to type a
+    /// password, so this goes over a connection of its own, without a time limit.
+    pub(crate) async fn decide(
+        &self,
+        address: Option<&str>,
+        interface: &str,
+        request: &Request,
+        is_interactive: bool,
+    ) -> Result<(), Failure> {
+        let daemon = self.daemon().await?;
+        let connection = builder(address).build().await.map_err(no_connection)?;
+        let link: Proxy<'_> = proxy::Builder::new(&connection)
+            .destination(daemon)
+            .path(link_path(interface))
+            .interface(LINK_INTERFACE)
+            .cache_properties(CacheProperties::No)
+            .build()
+            .await?;
+        let mut flags = MethodFlags::NO_AUTO_START;
+        flags.set(MethodFlags::ALLOW_INTERACTIVE_AUTH, is_interactive);
+        let method = request.method();
+        let answer: zbus::Result<Option<()>> = match request {
+            Request::Throttle(rate, options) => {
+                link.call_with_flags(method, flags, &(*rate, options)).await
+            }
+            Request::Override(options) => link.call_with_flags(method, flags, options).await,
+            Request::TopUp(bytes, options) => {
+                link.call_with_flags(method, flags, &(*bytes, options))
+                    .await
+            }
+            Request::ClearThrottle | Request::ClearOverride => {
+                link.call_with_flags(method, flags, &()).await
+            }
+        };
+        answer
+            .map(drop)
+            .map_err(|error| refusal(error, request, is_interactive))
     }
 
     pub(crate) const fn connection(&self) -> &Connection {
         &self.connection
     }
 
+    /// Who owns the daemon's name now. Calls go to its unique name: one to the well-known name
+    /// would have the bus start a daemon that somebody has stopped.
+    async fn daemon(&self) -> Result<OwnedUniqueName, Failure> {
+        let bus = DBusProxy::new(&self.connection).await?;
+        let owner = bus.get_name_owner(BusName::try_from(NAME)?).await;
+        owner.map_err(|error| Failure::from(zbus::Error::from(error)))
+    }
+
     /// Everything the daemon shows, in one call.
     pub(crate) async fn read(&self) -> Result<Reading, Failure> {
+        let daemon = self.daemon().await?;
         let reply = self
             .connection
             .call_method(
-                Some(NAME),
+                Some(&daemon),
                 PATH,
                 Some("org.freedesktop.DBus.ObjectManager"),
                 "GetManagedObjects",

@@ -71,7 +71,7 @@ impl Grid {
 }
 
 /// A name may hold anything but a slash; on a terminal it must not do anything.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '?' } else { c })
         .collect()

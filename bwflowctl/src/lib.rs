@@ -1,11 +1,14 @@
-//! The command line of bwflow: shows what the daemon knows and checks configurations.
+//! The command line of bwflow: shows what the daemon knows, asks it for what an administrator
+//! decides, and checks configurations.
 //!
 //! Data goes to stdout, talk to stderr. What is shown is computed from values by the renderers
-//! below each subcommand; the bus, files and the terminal are touched only by [`bus`], [`watch`],
-//! [`output`] and the subcommands' own files.
+//! below each subcommand; the bus, files and the terminal are touched only by [`agent`], [`bus`],
+//! [`watch`], [`output`] and the subcommands' own files.
 
+mod agent;
 mod args;
 mod bus;
+mod by_hand;
 mod check_config;
 mod failure;
 mod grid;
@@ -14,16 +17,23 @@ mod report;
 mod snapshot;
 mod status;
 mod time;
+mod verb;
 mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use args::{Args, Command};
 use failure::Failure;
 use output::Output;
+use verb::Request;
+
+/// The definition of the command line, for its manual and its completions.
+pub fn command() -> clap::Command {
+    Args::command()
+}
 
 /// Runs a command line, its first word being the program's name.
 ///
@@ -55,6 +65,14 @@ fn dispatch(args: &Args, output: &mut Output) -> Result<(), Failure> {
         Command::CheckConfig(check) => check_config::run(check, output),
         Command::Report(report) => on_bus(report::run(report, address, output)),
         Command::Status(status) => on_bus(status::run(status, address, output)),
+        Command::Throttle(args) => {
+            let request = Request::throttle(args);
+            on_bus(verb::run(&request, &args.call, address, output))
+        }
+        Command::Override(args) => {
+            let request = Request::override_limit(args);
+            on_bus(verb::run(&request, &args.call, address, output))
+        }
     }
 }
 

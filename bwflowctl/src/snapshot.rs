@@ -2,13 +2,18 @@
 
 use std::collections::HashMap;
 
+use bwflow_proto::claim::{Claim, TopUp};
 use bwflow_proto::grant::Grant;
 use bwflow_proto::ledger::LedgerView;
 use bwflow_proto::state::LinkState;
+use bwflow_proto::units::is_unprintable;
+use jiff::tz::TimeZone;
 use zbus::fdo::ManagedObjects;
 use zbus::{OwnedVariant, Variant};
 
+use crate::by_hand;
 use crate::failure::no_helper;
+use crate::time::zone;
 
 /// The daemon's side of the bus at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,6 +38,10 @@ pub(crate) struct LinkRecord {
     pub(crate) blocked_by: String,
     pub(crate) grant: Option<Grant>,
     pub(crate) ledger: Option<LedgerView>,
+    pub(crate) throttle: Option<Claim>,
+    pub(crate) override_claim: Option<Claim>,
+    /// What the helper has yet to book, oldest first.
+    pub(crate) pending_top_ups: Vec<TopUp>,
 }
 
 /// What a person is told while the helper is not there.
@@ -54,8 +63,8 @@ impl LinkRecord {
             Ok(LinkState::Open) => "budget left".to_owned(),
             Ok(LinkState::Armed) => "little of what has accrued is left".to_owned(),
             Ok(LinkState::Throttled) => "all that has accrued is used".to_owned(),
-            Ok(LinkState::Overridden) => "override in force".to_owned(),
-            Ok(LinkState::Manual) => "throttled by hand".to_owned(),
+            Ok(LinkState::Overridden) => by_hand::why_overridden(self),
+            Ok(LinkState::Manual) => by_hand::why_manual(self),
             Ok(LinkState::Blocked) if self.blocked_by.is_empty() => {
                 "a foreign queueing discipline is in the way".to_owned()
             }
@@ -63,6 +72,30 @@ impl LinkRecord {
             Ok(LinkState::Absent) => "no such interface".to_owned(),
             Err(_) => String::new(),
         }
+    }
+
+    /// As [`Self::reason`], without what was said about a decision by hand.
+    pub(crate) fn short_reason(&self) -> String {
+        match self.state.parse() {
+            Ok(LinkState::Overridden) => "override in force".to_owned(),
+            Ok(LinkState::Manual) => "throttled by hand".to_owned(),
+            _ => self.reason(),
+        }
+    }
+
+    /// The decision by hand that holds the link now.
+    pub(crate) fn claim_in_force(&self) -> Option<&Claim> {
+        match self.state.parse() {
+            Ok(LinkState::Overridden) => self.override_claim.as_ref(),
+            Ok(LinkState::Manual) => self.throttle.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The time zone of the link's plan; UTC while there is none.
+    pub(crate) fn zone(&self) -> TimeZone {
+        let ledger = self.ledger.as_ref();
+        ledger.map_or(TimeZone::UTC, |ledger| zone(&ledger.timezone))
     }
 
     /// What is left in bytes: the ledger's figure, or the grant's while there is no ledger.
@@ -118,7 +151,33 @@ fn link(properties: &Properties) -> Option<LinkRecord> {
         blocked_by: text(properties, "BlockedBy").unwrap_or_default(),
         grant: dictionary(properties, "Grant"),
         ledger: dictionary(properties, "Ledger"),
+        throttle: dictionary(properties, "Throttle").map(printable_claim),
+        override_claim: dictionary(properties, "Override").map(printable_claim),
+        pending_top_ups: top_ups(properties),
     })
+}
+
+fn top_ups(properties: &Properties) -> Vec<TopUp> {
+    let value = properties.get("PendingTopUps");
+    let pending = value.and_then(|value| Vec::<TopUp>::try_from(value.try_clone().ok()?).ok());
+    let mut pending = pending.unwrap_or_default();
+    for top_up in &mut pending {
+        top_up.owner = printable(&top_up.owner);
+        top_up.reason = printable(&top_up.reason);
+    }
+    pending
+}
+
+fn printable_claim(mut claim: Claim) -> Claim {
+    claim.owner = printable(&claim.owner);
+    claim.reason = printable(&claim.reason);
+    claim
+}
+
+/// What somebody else has written, so that a terminal only shows it.
+fn printable(text: &str) -> String {
+    let shown = |c: char| if is_unprintable(c) { '?' } else { c };
+    text.chars().map(shown).collect()
 }
 
 fn text(properties: &Properties, name: &str) -> Option<String> {

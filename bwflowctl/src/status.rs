@@ -1,6 +1,6 @@
 //! `bwflowctl status`: what every link is held to now, once or at every change.
 
-mod json;
+pub(crate) mod json;
 mod line;
 mod screen;
 

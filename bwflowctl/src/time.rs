@@ -1,6 +1,7 @@
 //! Instants as they cross the bus, made readable.
 
 use jiff::Timestamp;
+use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 
 /// RFC 3339 in UTC; `None` for 0, which stands for "never", and for what no calendar holds.
@@ -48,8 +49,36 @@ fn instant(usec: u64) -> Option<Timestamp> {
     Timestamp::from_microsecond(usec).ok()
 }
 
+/// Reads an instant: RFC 3339, or a date, or a date and time of day in `zone`.
+///
+/// # Errors
+/// How to write it instead, also for a time of day that the change of clocks leaves out or
+/// brings twice.
+pub(crate) fn parse_instant(text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
+    let text = text.trim();
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time);
+    }
+    let refused = "write a date and time like '2026-12-01 18:00', a date like 2026-12-01 (its \
+                   first instant), or RFC 3339 like 2026-12-01T18:00:00Z";
+    // A zone in brackets would be passed over.
+    let time: Option<DateTime> = text.parse().ok().filter(|_| !text.contains('['));
+    let time = time.ok_or(refused)?;
+    let ambiguous = zone.to_ambiguous_timestamp(time);
+    if ambiguous.is_ambiguous() && time.time() != Time::midnight() {
+        return Err(
+            "the clocks are changed then; say which is meant, like 2026-10-25T02:30:00+01:00"
+                .to_owned(),
+        );
+    }
+    // A day that does not begin at midnight begins at its first instant.
+    ambiguous.compatible().map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
@@ -80,5 +109,41 @@ mod tests {
         assert_eq!(rfc3339(u64::MAX), None);
         assert_eq!(local(0, &TimeZone::UTC), "-");
         assert_eq!(local(u64::MAX, &TimeZone::UTC), "-");
+    }
+
+    #[test]
+    fn instants_are_read_in_their_zone_and_never_guessed() {
+        let berlin = zone("Europe/Berlin");
+        let read = |text: &str| parse_instant(text, &berlin).map(|time| time.to_string());
+        for (text, time) in [
+            ("2026-12-01", "2026-11-30T23:00:00Z"),
+            ("2026-12-01 18:00", "2026-12-01T17:00:00Z"),
+            (" 2026-12-01T18:00:30 ", "2026-12-01T17:00:30Z"),
+            ("2026-12-01T18:00:00Z", "2026-12-01T18:00:00Z"),
+            ("2026-12-01 18:00:00+02:00", "2026-12-01T16:00:00Z"),
+            ("2026-10-25T02:30:00+01:00", "2026-10-25T01:30:00Z"),
+        ] {
+            assert_eq!(read(text).as_deref(), Ok(time), "{text}");
+        }
+        // Twice, and never.
+        for text in ["2026-10-25 02:30", "2026-03-29 02:30"] {
+            let told = parse_instant(text, &berlin).unwrap_err();
+            assert!(told.contains("say which is meant"), "{told}");
+        }
+        for text in [
+            "",
+            "soon",
+            "18:00",
+            "2026-13-01",
+            "1.12.2026",
+            "2026-12-01 25:00",
+            "2026-12-01 18:00[Asia/Tokyo]",
+        ] {
+            let told = parse_instant(text, &berlin).unwrap_err();
+            assert!(
+                told.starts_with("write a date and time like"),
+                "{text}: {told}"
+            );
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::by_hand::{ClaimRecord, TopUpRecord};
 use crate::failure::Failure;
 use crate::snapshot::LinkRecord;
 use crate::time::rfc3339;
@@ -43,6 +44,10 @@ struct Link<'a> {
     tx_bytes: Option<u64>,
     rx_bytes: Option<u64>,
     state_since: Option<String>,
+    throttle: Option<ClaimRecord<'a>>,
+    #[serde(rename = "override")]
+    override_claim: Option<ClaimRecord<'a>>,
+    pending_topups: Vec<TopUpRecord<'a>>,
 }
 
 /// One document with a line feed at the end.
@@ -85,6 +90,9 @@ fn link(record: &LinkRecord) -> Link<'_> {
         tx_bytes: ledger.map(|ledger| ledger.tx_bytes),
         rx_bytes: ledger.map(|ledger| ledger.rx_bytes),
         state_since: rfc3339(record.state_since_usec),
+        throttle: record.throttle.as_ref().map(ClaimRecord::of),
+        override_claim: record.override_claim.as_ref().map(ClaimRecord::of),
+        pending_topups: record.pending_top_ups.iter().map(TopUpRecord::of).collect(),
     }
 }
 
@@ -133,6 +141,9 @@ mod tests {
                 "tx_bytes": 86_500_000_000_u64,
                 "rx_bytes": 3_000_000_000_u64,
                 "state_since": "2026-11-22T00:00:00Z",
+                "throttle": null,
+                "override": null,
+                "pending_topups": [],
             }]})
         );
     }

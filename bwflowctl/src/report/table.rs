@@ -3,6 +3,7 @@
 use bwflow_proto::ledger::LedgerView;
 use bwflow_proto::units::{format_bytes, format_rate, format_signed_bytes};
 
+use crate::by_hand;
 use crate::grid::{Column, Grid};
 use crate::snapshot::LinkRecord;
 use crate::time::{in_year, span, zone};
@@ -10,13 +11,14 @@ use crate::time::{in_year, span, zone};
 /// Stands for what is not known or not there.
 const NONE: &str = "-";
 
-/// Three tables, each within 80 columns; nothing at all for no link.
+/// Three tables and what was decided by hand, all within 80 columns; nothing at all for no link.
 pub(super) fn render(links: &[LinkRecord], color: bool) -> String {
     if links.is_empty() {
         return String::new();
     }
     let grids = [now(links), accrual(links), period(links)];
-    grids.map(|grid| grid.render(color)).join("\n")
+    let notes: Vec<String> = links.iter().flat_map(by_hand::notes).collect();
+    grids.map(|grid| grid.render(color)).join("\n") + &by_hand::paragraph(&notes)
 }
 
 /// What is held and what is left.
@@ -150,6 +152,8 @@ fn edges(ledger: &LedgerView) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     /// 2026-11-01T00:00:00Z.
@@ -272,6 +276,22 @@ wg0    -                        -           -  -        -       -
             assert!(line.chars().count() <= 80, "{line}");
         }
         assert!(text.contains("10-01 CEST to 11-01 CET"), "{text}");
+    }
+
+    #[test]
+    fn decisions_by_hand_stand_below_the_figures() {
+        let link = by_hand::tests::decided();
+        let text = render(&[link], false);
+        let (_, notes) = text.rsplit_once("\n\n").unwrap();
+        assert_eq!(
+            notes,
+            "\
+wan0: throttle of 5 Mbit/s by alice, set 2026-11-22 UTC, until 2026-11-22 18:00
+  UTC: backup runs
+wan0: override without limit by root, set 2026-11-22 UTC, until it is cleared
+wan0: top-up of 10 GB by uid 1001, added 2026-11-22 UTC, not booked yet
+"
+        );
     }
 
     #[test]

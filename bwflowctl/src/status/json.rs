@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::by_hand::{ClaimRecord, TopUpRecord};
 use crate::failure::Failure;
 use crate::snapshot::{LinkRecord, Snapshot};
 use crate::time::rfc3339;
@@ -25,9 +26,13 @@ struct Link<'a> {
     reason: String,
     since: Option<String>,
     available_bytes: Option<i64>,
-    /// When the state ends by itself. Nothing knows that in this version: what is held is let go
-    /// when enough has accrued, which depends on what is sent.
+    /// When the state ends by itself. Only what was decided by hand has an end that is known: what
+    /// else is held is let go when enough has accrued, which depends on what is sent.
     until: Option<String>,
+    throttle: Option<ClaimRecord<'a>>,
+    #[serde(rename = "override")]
+    override_claim: Option<ClaimRecord<'a>>,
+    pending_topups: Vec<TopUpRecord<'a>>,
 }
 
 /// One line with its line feed.
@@ -38,10 +43,17 @@ pub(super) fn render(snapshot: &Snapshot) -> Result<String, Failure> {
         links: snapshot.links.iter().map(link).collect(),
         daemon: presence(snapshot.has_daemon),
     };
-    let mut text =
-        serde_json::to_string(&status).map_err(|error| Failure::Failed(error.to_string()))?;
-    text.push('\n');
-    Ok(text)
+    line(&status)
+}
+
+/// One link of it, on a line of its own.
+pub(crate) fn render_link(record: &LinkRecord) -> Result<String, Failure> {
+    line(&link(record))
+}
+
+fn line(value: &impl Serialize) -> Result<String, Failure> {
+    let text = serde_json::to_string(value).map_err(|error| Failure::Failed(error.to_string()))?;
+    Ok(text + "\n")
 }
 
 const fn presence(is_there: bool) -> &'static str {
@@ -57,7 +69,12 @@ fn link(record: &LinkRecord) -> Link<'_> {
         reason: record.reason(),
         since: rfc3339(record.state_since_usec),
         available_bytes: record.available_bytes(),
-        until: None,
+        until: record
+            .claim_in_force()
+            .and_then(|claim| rfc3339(claim.expires_usec)),
+        throttle: record.throttle.as_ref().map(ClaimRecord::of),
+        override_claim: record.override_claim.as_ref().map(ClaimRecord::of),
+        pending_topups: record.pending_top_ups.iter().map(TopUpRecord::of).collect(),
     }
 }
 
@@ -68,6 +85,7 @@ mod tests {
     use bwflow_proto::ledger::LedgerView;
 
     use super::*;
+    use crate::by_hand::tests::decided;
 
     #[test]
     fn the_line_is_the_documented_one() {
@@ -99,14 +117,58 @@ mod tests {
             "{\"version\":1,\"helper\":\"present\",\"links\":[\
              {\"interface\":\"eth0\",\"state\":\"throttled\",\"limit_bytes_per_second\":125000,\
              \"reason\":\"all that has accrued is used\",\"since\":\"2026-11-22T00:00:00Z\",\
-             \"available_bytes\":-7,\"until\":null},\
+             \"available_bytes\":-7,\"until\":null,\
+             \"throttle\":null,\"override\":null,\"pending_topups\":[]},\
              {\"interface\":\"wg0\",\"state\":\"blocked\",\"limit_bytes_per_second\":null,\
              \"reason\":\"htb 1: is in the way\",\"since\":null,\
-             \"available_bytes\":null,\"until\":null}],\"daemon\":\"present\"}\n"
+             \"available_bytes\":null,\"until\":null,\
+             \"throttle\":null,\"override\":null,\"pending_topups\":[]}],\"daemon\":\"present\"}\n"
         );
         assert_eq!(
             render(&Snapshot::default()).unwrap(),
             "{\"version\":1,\"helper\":\"absent\",\"links\":[],\"daemon\":\"absent\"}\n"
+        );
+    }
+
+    #[test]
+    fn what_was_decided_by_hand_is_there_and_until_is_its_end() {
+        let overridden = LinkRecord {
+            state: "overridden".to_owned(),
+            ..decided()
+        };
+        let link = |record: &LinkRecord| -> serde_json::Value {
+            serde_json::from_str(&render_link(record).unwrap()).unwrap()
+        };
+        let status = link(&overridden);
+        assert_eq!(status["until"], serde_json::Value::Null);
+        assert_eq!(
+            status["override"],
+            serde_json::json!({
+                "rate_bytes_per_second": null, "owner": "root", "owner_uid": 0,
+                "reason": "", "set_at": "2026-11-22T00:00:00Z", "expires_at": null,
+            })
+        );
+        let status = link(&decided());
+        assert_eq!(status["state"], "manual");
+        assert_eq!(status["until"], "2026-11-22T18:00:00Z");
+        assert_eq!(
+            status["reason"],
+            "throttled by hand by alice until 2026-11-22 18:00 UTC: backup runs"
+        );
+        assert_eq!(
+            status["throttle"],
+            serde_json::json!({
+                "rate_bytes_per_second": 625_000, "owner": "alice", "owner_uid": 1000,
+                "reason": "backup runs", "set_at": "2026-11-22T00:00:00Z",
+                "expires_at": "2026-11-22T18:00:00Z",
+            })
+        );
+        assert_eq!(
+            status["pending_topups"],
+            serde_json::json!([{
+                "id": "00000000000000000000000000000001", "bytes": 10_000_000_000_u64,
+                "owner": "", "owner_uid": 1001, "reason": "", "added_at": "2026-11-22T00:00:00Z",
+            }])
         );
     }
 
@@ -118,13 +180,18 @@ mod tests {
         let help = args.find_subcommand_mut("status").unwrap().render_help();
         let help = help.to_string();
         let snapshot = Snapshot {
-            links: vec![LinkRecord::default()],
+            links: vec![decided()],
             ..Snapshot::default()
         };
         let status: serde_json::Value = serde_json::from_str(&render(&snapshot).unwrap()).unwrap();
         let keys = status.as_object().unwrap().keys();
-        for key in keys.chain(status["links"][0].as_object().unwrap().keys()) {
-            assert!(help.contains(&format!("  {key}")), "{key}\n{help}");
+        let link = &status["links"][0];
+        let within = [link, &link["throttle"], &link["pending_topups"][0]];
+        let within = within
+            .iter()
+            .flat_map(|value| value.as_object().unwrap().keys());
+        for key in keys.chain(within) {
+            assert!(help.contains(&format!(" {key}")), "{key}\n{help}");
         }
     }
 }

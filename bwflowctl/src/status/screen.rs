@@ -1,16 +1,16 @@
 //! The status on one screen.
 
+use bwflow_proto::claim::Claim;
 use bwflow_proto::state::LinkState;
 use bwflow_proto::units::{format_rate, format_signed_bytes};
-use jiff::tz::TimeZone;
 
-use crate::grid::{Column, Grid};
+use crate::by_hand::{self, WIDTH, paragraph};
+use crate::grid::{Column, Grid, printable};
 use crate::snapshot::{LinkRecord, Snapshot};
-use crate::time::{local, zone};
+use crate::time::local;
 
-/// Every link in a line, and what is missing for the whole to work.
+/// Every link in a line, what was decided by hand, and what is missing for the whole to work.
 pub(super) fn render(snapshot: &Snapshot, color: bool) -> String {
-    use Column::{Figures, State, Words};
     if !snapshot.has_daemon {
         return format!("{}\n", super::WAITING);
     }
@@ -18,19 +18,7 @@ pub(super) fn render(snapshot: &Snapshot, color: bool) -> String {
     if snapshot.links.is_empty() {
         out.push_str("no link has a budget yet\n");
     } else {
-        let mut grid = Grid::new(vec![
-            ("LINK", Words),
-            ("STATE", State),
-            ("LIMIT", Figures),
-            ("AVAILABLE", Figures),
-            ("SINCE", Words),
-            ("UNTIL", Words),
-            ("WHY", Words),
-        ]);
-        for link in &snapshot.links {
-            grid.push(row(link));
-        }
-        out.push_str(&grid.render(color));
+        out.push_str(&links(&snapshot.links, color));
     }
     if !snapshot.has_helper {
         out.push_str(&format!("\n{}\n", snapshot.without_helper()));
@@ -38,11 +26,46 @@ pub(super) fn render(snapshot: &Snapshot, color: bool) -> String {
     out
 }
 
+/// With the reasons beside the figures if they fit, else below them.
+fn links(links: &[LinkRecord], color: bool) -> String {
+    let is_wide = |text: &str| text.lines().any(|line| line.chars().count() > WIDTH);
+    let notes: Vec<String> = links.iter().flat_map(by_hand::notes).collect();
+    let beside = grid(links, true);
+    if !is_wide(&beside.render(false)) {
+        return beside.render(color) + &paragraph(&notes);
+    }
+    let reasons = links.iter().filter_map(|link| {
+        let reason = link.short_reason();
+        // A decision by hand is told in full.
+        let is_told = reason.is_empty() || link.claim_in_force().is_some();
+        (!is_told).then(|| format!("{}: {reason}", printable(&link.interface)))
+    });
+    let lines: Vec<String> = reasons.chain(notes).collect();
+    grid(links, false).render(color) + &paragraph(&lines)
+}
+
+fn grid(links: &[LinkRecord], with_reasons: bool) -> Grid {
+    use Column::{Figures, State, Words};
+    let mut columns = vec![
+        ("LINK", Words),
+        ("STATE", State),
+        ("LIMIT", Figures),
+        ("AVAILABLE", Figures),
+        ("SINCE", Words),
+        ("UNTIL", Words),
+    ];
+    columns.extend(with_reasons.then_some(("WHY", Words)));
+    let mut grid = Grid::new(columns);
+    for link in links {
+        let mut cells = row(link);
+        cells.extend(with_reasons.then(|| link.short_reason()));
+        grid.push(cells);
+    }
+    grid
+}
+
 fn row(link: &LinkRecord) -> Vec<String> {
-    let zone = link
-        .ledger
-        .as_ref()
-        .map_or(TimeZone::UTC, |ledger| zone(&ledger.timezone));
+    let zone = link.zone();
     let limit = match link.limit_bytes_per_second {
         0 => "none".to_owned(),
         limit => format_rate(limit),
@@ -51,7 +74,18 @@ fn row(link: &LinkRecord) -> Vec<String> {
         link.state.parse(),
         Ok(LinkState::Armed | LinkState::Throttled)
     );
-    let until = link.ledger.as_ref().filter(|_| is_held);
+    let ledger = link.ledger.as_ref().filter(|_| is_held);
+    let until = match (link.claim_in_force(), ledger) {
+        (
+            Some(Claim {
+                expires_usec: 0, ..
+            }),
+            _,
+        ) => "cleared".to_owned(),
+        (Some(claim), _) => local(claim.expires_usec, &zone),
+        (None, Some(ledger)) => local(ledger.period_end_usec, &zone),
+        (None, None) => "-".to_owned(),
+    };
     vec![
         link.interface.clone(),
         link.state.clone(),
@@ -59,20 +93,19 @@ fn row(link: &LinkRecord) -> Vec<String> {
         link.available_bytes()
             .map_or_else(|| "-".to_owned(), format_signed_bytes),
         local(link.state_since_usec, &zone),
-        until.map_or_else(
-            || "-".to_owned(),
-            |ledger| local(ledger.period_end_usec, &zone),
-        ),
-        link.reason(),
+        until,
     ]
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use bwflow_proto::grant::Grant;
     use bwflow_proto::ledger::LedgerView;
 
     use super::*;
+    use crate::by_hand::tests::decided;
 
     #[test]
     fn a_screen_says_what_and_why_and_until_when() {
@@ -104,11 +137,39 @@ mod tests {
         assert_eq!(
             render(&snapshot, false),
             "\
-LINK  STATE         LIMIT  AVAILABLE  SINCE                 UNTIL           WHY
-eth0  throttled  1 Mbit/s    -1.2 GB  2026-11-22 00:01 UTC  2026-12-01 UTC  all that has accrued is used
-wg0   absent         none          -  -                     -               no such interface
+LINK  STATE         LIMIT  AVAILABLE  SINCE                 UNTIL
+eth0  throttled  1 Mbit/s    -1.2 GB  2026-11-22 00:01 UTC  2026-12-01 UTC
+wg0   absent         none          -  -                     -
+
+eth0: all that has accrued is used
+wg0: no such interface
 
 bwflow-helper is not running: the last grants are carried on
+"
+        );
+    }
+
+    #[test]
+    fn what_was_decided_by_hand_stands_below_and_fits_a_terminal() {
+        let mut link = decided();
+        link.throttle.as_mut().unwrap().reason = "why ".repeat(50).trim().to_owned();
+        let snapshot = Snapshot {
+            has_daemon: true,
+            has_helper: true,
+            links: vec![link],
+        };
+        assert_eq!(
+            render(&snapshot, false),
+            "\
+LINK  STATE      LIMIT  AVAILABLE  SINCE  UNTIL
+wan0  manual  5 Mbit/s          -  -      2026-11-22 18:00 UTC
+
+wan0: throttle of 5 Mbit/s by alice, set 2026-11-22 UTC, until 2026-11-22 18:00
+  UTC: why why why why why why why why why why why why why why why why why why
+  why why why why why why why why why why why why why why why why why why why
+  why why why why why why why why why why why why why
+wan0: override without limit by root, set 2026-11-22 UTC, until it is cleared
+wan0: top-up of 10 GB by uid 1001, added 2026-11-22 UTC, not booked yet
 "
         );
     }

@@ -1,8 +1,9 @@
 //! A private bus with a daemon that says what a test wants, and the real program asking it.
 
 #![allow(clippy::unwrap_used)]
+// Each file of tests uses a part of it.
+#![allow(dead_code, unused_imports)]
 
-use std::collections::HashMap;
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
@@ -12,7 +13,11 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::timeout;
 use zbus::fdo::ObjectManager;
-use zbus::{Connection, OwnedVariant, connection, interface};
+use zbus::{Connection, connection, interface};
+
+pub(crate) use link::{Answer, Link};
+
+mod link;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -54,55 +59,6 @@ impl PrivateBus {
     }
 }
 
-/// What the stand-in shows of a link.
-pub(crate) struct Link {
-    pub(crate) interface: String,
-    pub(crate) state: String,
-    pub(crate) limit: u64,
-    pub(crate) ledger: Option<LedgerView>,
-}
-
-#[interface(name = "org.bwflow1.Link")]
-impl Link {
-    #[zbus(property(emits_changed_signal = "const"))]
-    fn interface(&self) -> String {
-        self.interface.clone()
-    }
-
-    #[zbus(property)]
-    fn state(&self) -> String {
-        self.state.clone()
-    }
-
-    #[zbus(property, name = "StateSinceUSec")]
-    fn state_since_usec(&self) -> u64 {
-        1_795_305_600_000_000
-    }
-
-    #[zbus(property)]
-    fn limit_bytes_per_second(&self) -> u64 {
-        self.limit
-    }
-
-    #[zbus(property)]
-    fn blocked_by(&self) -> String {
-        String::new()
-    }
-
-    #[zbus(property)]
-    fn grant(&self) -> HashMap<String, OwnedVariant> {
-        HashMap::new()
-    }
-
-    #[zbus(property)]
-    fn ledger(&self) -> HashMap<String, OwnedVariant> {
-        let Some(ledger) = self.ledger.clone() else {
-            return HashMap::new();
-        };
-        HashMap::try_from(OwnedVariant::try_from(ledger).unwrap()).unwrap()
-    }
-}
-
 /// The stand-in for the daemon, with `links` as (interface, ledger), all of them open.
 pub(crate) async fn daemon(bus: &PrivateBus, links: &[(&str, Option<LedgerView>)]) -> Connection {
     let mut builder =
@@ -111,12 +67,32 @@ pub(crate) async fn daemon(bus: &PrivateBus, links: &[(&str, Option<LedgerView>)
         let link = Link {
             interface: (*interface).to_owned(),
             state: "open".to_owned(),
-            limit: 0,
             ledger: ledger.clone(),
+            ..Link::default()
         };
         builder = builder.serve_at(link_path(interface), link);
     }
     builder.name(NAME).build().await.unwrap()
+}
+
+/// Has the stand-in change anything about a link without a word.
+pub(crate) async fn change(daemon: &Connection, interface: &str, what: impl FnOnce(&mut Link)) {
+    let path = link_path(interface);
+    let link = daemon.object_server().interface::<_, Link>(path).await;
+    what(&mut *link.unwrap().get_mut().await);
+}
+
+/// Waits until a link is as wanted.
+pub(crate) async fn until(daemon: &Connection, interface: &str, is_so: impl Fn(&Link) -> bool) {
+    let path = link_path(interface);
+    let link = daemon.object_server().interface::<_, Link>(path).await;
+    let link = link.unwrap();
+    let wait = async {
+        while !is_so(&*link.get().await) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(PATIENCE, wait).await.expect("in time");
 }
 
 /// Has the stand-in change a link's state and say so.
