@@ -17,8 +17,8 @@ source "$repo/contrib/lib/sandbox.sh"
 source "$repo/contrib/lib/demo.sh"
 
 readonly CONFIG=/etc/bwflow/config.toml
-readonly STATE=/var/lib/bwflow
-readonly UNITS=/etc/systemd/system
+readonly STATE=/var/lib/bwflow DECISIONS=/var/lib/bwflowd
+readonly UNITS=/etc/systemd/system ACTIVATION=/usr/local/share/dbus-1/system-services
 
 usage() {
     cat <<'USAGE'
@@ -33,12 +33,14 @@ Installs what is missing, builds bwflow, and runs it on this host (root or sudo)
   --burst AMOUNT    how much of it is there at once (half of it); the rest accrues evenly
   --demo            show a plan being used up, in a sandbox; nothing on the host is touched
   --uninstall       stop bwflow and remove what this script installed, except
-                    /etc/bwflow and /var/lib/bwflow; with --purge those too
+                    /etc/bwflow, /var/lib/bwflow and /var/lib/bwflowd; with --purge those too
   -h, --help        this text
 
 Interface and amounts go into /etc/bwflow/config.toml, which is written only if there is none.
-Where systemd runs, bwflow is started as two services; elsewhere it runs in the foreground
-until Ctrl-C. BWFLOW_PREBUILT=DIR takes the three programs from DIR and builds nothing.
+Where systemd and dpkg are, bwflow is installed as a Debian package and runs as two services; with
+systemd alone it goes to /usr/local; elsewhere it runs in the foreground until Ctrl-C.
+BWFLOW_DEB=FILE installs this package, BWFLOW_PREBUILT=DIR takes the three programs from DIR; neither
+builds anything.
 USAGE
 }
 
@@ -80,6 +82,7 @@ parse() {
 }
 
 systemd_runs() { [[ -d /run/systemd/system ]]; }
+packages_rule() { systemd_runs && have dpkg && have apt-get; }
 bus_answers() { dbus-send --system --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetId; }
 name_owned() {
     local reply
@@ -87,7 +90,7 @@ name_owned() {
         org.freedesktop.DBus.NameHasOwner "string:$1") && [[ $reply == *'boolean true'* ]]
 }
 published() { [[ $(bwflowctl report --json 2>/dev/null) == *'"interface"'* ]]; }
-report() { /usr/local/bin/bwflowctl report; }
+report() { bwflowctl report; }
 
 # Sets $draft, a configuration of $interface, $budget and $burst that the program itself has checked;
 # empty if there is a configuration already.
@@ -131,15 +134,64 @@ configure() {
     step "wrote $CONFIG for $interface"
 }
 
-run_with_systemd() {
+# Sets $package, the file to install; builds it where none is given.
+find_package() {
+    package=${BWFLOW_DEB:-}
+    [[ -n $package ]] || package=$(BWFLOW_PREBUILT=$binaries "$repo/contrib/package.sh")
+}
+
+# The package replaces what this script put on a host before there was one. The services go on
+# meanwhile, and with them a limit.
+install_package() {
+    # What apt takes for a file has a slash in it.
+    local order=(apt-get install -y -qq -o Dpkg::Use-Pty=0 --reinstall --allow-downgrades "$(realpath "$package")")
+    step "installing $package"
+    if installed_locally; then
+        replaced=1
+        remove_local_files
+        systemctl daemon-reload
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    # Its dependencies are mostly there; only otherwise is it worth asking the network.
+    "${order[@]}" >&2 || { apt-get update -qq >&2 && "${order[@]}" >&2; } || die "the package was not installed; see above"
+    hash -r
+}
+
+install_locally() {
+    install_packages dbus-daemon=dbus dbus-send=dbus ip=iproute2 setpriv=util-linux useradd=passwd
+    create_users
+    install_files
+}
+
+install_units() {
     install -D -m 0644 -t "$UNITS" "$repo"/contrib/systemd/{bwflowd,bwflow-helper}.service
+    install -D -m 0644 -t "$ACTIVATION" "$repo/dbus/org.bwflow1.service"
     systemctl daemon-reload
     systemctl enable --quiet --now dbus.socket 2>/dev/null || true
     wait_for 10 "the system bus answers" bus_answers
     systemctl reload dbus 2>/dev/null || true
+    replaced=1
+}
+
+installed_locally() { [[ -e /usr/local/bin/bwflowd || -e $UNITS/bwflowd.service ]]; }
+
+# remove_local_files: what install_locally and install_units leave, but for the users.
+remove_local_files() {
+    if [[ -e $UNITS/bwflowd.service ]]; then
+        systemctl disable --quiet bwflow-helper bwflowd 2>/dev/null || true
+        rm -f "$UNITS"/{bwflowd,bwflow-helper}.service
+    fi
+    rm -f /usr/local/bin/{bwflowd,bwflow-helper,bwflowctl} /etc/dbus-1/system.d/org.bwflow1.conf \
+        "$ACTIVATION/org.bwflow1.service"
+}
+
+run_with_systemd() {
+    local verb=start
     systemctl enable --quiet bwflowd bwflow-helper
+    # A package has restarted what it replaced.
+    [[ -z $replaced ]] || verb=restart
     step "starting bwflowd and bwflow-helper"
-    if ! systemctl restart bwflowd bwflow-helper ||
+    if ! systemctl "$verb" bwflowd bwflow-helper ||
         ! wait_for 15 "the link is published on the bus" published; then
         journalctl --no-pager --lines 20 --unit bwflowd --unit bwflow-helper >&2 || true
         die "bwflow did not start; see above"
@@ -204,25 +256,52 @@ need_sudo() {
 
 run() {
     [[ -e $CONFIG ]] || settle
+    check_package
     check_prebuilt
     if ((EUID != 0)); then
         # Without root only the build is possible; sudo does the rest.
         need_sudo
-        build_release
+        [[ -n ${BWFLOW_DEB:-} ]] || build_release
         local arguments=()
         [[ -z $interface ]] || arguments+=(--interface "$interface")
         [[ -z $budget ]] || arguments+=(--budget "$budget")
         [[ -z $burst ]] || arguments+=(--burst "$burst")
-        exec sudo BWFLOW_PREBUILT="$binaries" "${BASH_SOURCE[0]}" "${arguments[@]}"
+        exec sudo BWFLOW_PREBUILT="${binaries:-}" BWFLOW_DEB="${BWFLOW_DEB:-}" "${BASH_SOURCE[0]}" "${arguments[@]}"
     fi
-    build_release
+    [[ -n ${BWFLOW_DEB:-} ]] || build_release
     draft_configuration
-    install_packages dbus-daemon=dbus dbus-send=dbus ip=iproute2 setpriv=util-linux useradd=passwd
-    create_users
-    install_files
     export PATH=/usr/local/bin:$PATH
-    configure
-    if systemd_runs; then run_with_systemd; else run_in_foreground; fi
+    replaced=''
+    if packages_rule; then
+        find_package
+        configure
+        install_package
+        run_with_systemd
+    elif systemd_runs; then
+        install_locally
+        configure
+        install_units
+        run_with_systemd
+    else
+        install_locally
+        configure
+        run_in_foreground
+    fi
+}
+
+# With a package given: whether it can be used. Sets $binaries, so that its own program can check a
+# configuration before anything is installed.
+check_package() {
+    [[ -n ${BWFLOW_DEB:-} ]] || return 0
+    packages_rule || die "BWFLOW_DEB is for hosts with systemd, dpkg and apt-get" 2
+    [[ $(dpkg-deb --field "$BWFLOW_DEB" Package 2>/dev/null) == bwflow ]] ||
+        die "BWFLOW_DEB=$BWFLOW_DEB is no package of bwflow" 2
+    BWFLOW_DEB=$(realpath "$BWFLOW_DEB")
+    unpacked=$(mktemp -d)
+    trap 'rm -rf "$unpacked"' EXIT
+    dpkg-deb --extract "$BWFLOW_DEB" "$unpacked"
+    binaries=$unpacked/usr/bin
+    unset BWFLOW_PREBUILT
 }
 
 demo() {
@@ -243,27 +322,37 @@ demo() {
     return "$code"
 }
 
+# Installed, or removed but not purged.
+package_known() {
+    local status
+    status=$(dpkg-query --show --showformat '${db:Status-Status}' bwflow 2>/dev/null) && [[ $status != not-installed ]]
+}
+
 uninstall() {
     need_root "--uninstall${purge:+ --purge}"
     if systemd_runs; then
-        systemctl disable --quiet --now bwflow-helper bwflowd 2>/dev/null || true
-        rm -f "$UNITS"/{bwflowd,bwflow-helper}.service
-        systemctl daemon-reload
+        # Not disabled: a package that comes back would stay so.
+        systemctl stop bwflow-helper bwflowd 2>/dev/null || true
     elif have dbus-send && name_owned org.bwflow1 2>/dev/null; then
         die "bwflow is running in the foreground somewhere; end that first (Ctrl-C)"
     fi
-    rm -f /usr/local/bin/{bwflowd,bwflow-helper,bwflowctl} /etc/dbus-1/system.d/org.bwflow1.conf
+    remove_local_files
+    if package_known; then
+        if [[ -n $purge ]]; then dpkg --purge bwflow >&2; else dpkg --remove bwflow >&2; fi
+    fi
+    if systemd_runs; then systemctl daemon-reload; fi
     rm -rf /run/bwflowd
-    if [[ -n $purge ]]; then rm -rf /etc/bwflow "$STATE"; fi
+    if [[ -z $purge ]]; then
+        # Users stay as long as files are theirs: the next user made would inherit them.
+        step "removed; $CONFIG and what is known of the links, in $STATE and $DECISIONS, are kept (--purge removes them)"
+        return
+    fi
+    rm -rf /etc/bwflow "$STATE" "$DECISIONS"
     local user
     for user in bwflow-helper bwflowd; do
         if getent passwd "$user" >/dev/null; then userdel "$user"; fi
     done
-    if [[ -z $purge && -e $CONFIG ]]; then
-        step "removed; $CONFIG and the ledger in $STATE are kept (--purge removes them)"
-    else
-        step "removed"
-    fi
+    step "removed"
 }
 
 parse "$@"

@@ -33,7 +33,7 @@ stage() {
 }
 
 shell_scripts() {
-    shellcheck contrib/*.sh contrib/lib/*.sh tests/machine/{run,all} tests/machine/scenarios/*.sh .ci/run
+    shellcheck contrib/*.sh contrib/lib/*.sh tests/machine/{run,all,scenario.sh} tests/machine/scenarios/*.sh .ci/run
 }
 
 rust_tests() {
@@ -55,7 +55,7 @@ nothing_skipped() {
 }
 
 install_packages cc=gcc ld=binutils dbus-daemon=dbus dbus-send=dbus ip=iproute2 ping=iputils-ping \
-    iperf3=iperf3 shellcheck=shellcheck setpriv=util-linux ps=procps awk=mawk
+    iperf3=iperf3 shellcheck=shellcheck setpriv=util-linux ps=procps awk=mawk systemd-analyze=systemd
 [[ -e /usr/include/stdlib.h ]] || apt-get install -y -qq --no-install-recommends libc6-dev >&2
 ensure_rust
 PATH=$(dirname "$cargo"):$PATH
@@ -71,6 +71,7 @@ stage release "$cargo" build --release --workspace --locked --quiet
 stage tests rust_tests
 BWFLOW_PREBUILT=$(target_directory)/release
 export BWFLOW_PREBUILT
+stage package contrib/package.sh --lint
 stage machine tests/machine/all
 stage footprint contrib/footprint.sh --seconds "$FOOTPRINT_SECONDS"
 stage demo contrib/start.sh --demo

@@ -1,25 +1,17 @@
 # machine:
+# suites: bookworm trixie
 # shellcheck shell=bash
-# contrib/start.sh on a Debian with systemd: two confined services, a report, a limit when the budget
-# is used up, nothing left on the link after a stop, nothing left of it after --uninstall.
+# contrib/start.sh on a Debian with systemd: two confined services out of a package, a report, a limit
+# when the budget is used up, nothing left on the link after a stop, nothing left of it after
+# --uninstall; without dpkg the same out of /usr/local, which a package then replaces.
 set -euo pipefail
 
 repo=/payload
-# shellcheck source=contrib/lib/say.sh
-source "$repo/contrib/lib/say.sh"
-# shellcheck source=contrib/lib/sandbox.sh
-source "$repo/contrib/lib/sandbox.sh"
-export BWFLOW_PREBUILT=/payload/bin
+# shellcheck source=tests/machine/scenario.sh
+source /payload/scenario.sh
+export BWFLOW_DEB=/payload/bwflow.deb
 
-failed() {
-    say "FAILED: $1"
-    systemctl --no-pager status bwflowd bwflow-helper || true
-    journalctl --no-pager --lines 30 || true
-    exit 1
-}
-state_is() { [[ $(bwflowctl report --json | json_word state) == "$1" ]]; }
-property() { systemctl show --value --property "$2" "$1"; }
-limited() { tc qdisc show dev "$SANDBOX_LINK" | grep -q '^qdisc tbf b0f1:'; }
+runs_from() { [[ $(readlink "/proc/$(main_pid bwflowd)/exe") == "$1" ]]; }
 
 set +e
 output=$("$repo/contrib/start.sh" </dev/null 2>&1)
@@ -27,35 +19,29 @@ code=$?
 set -e
 [[ $code == 2 && $output == *"no default route"* ]] ||
     failed "without a default route start.sh must say so and exit with 2; it exited with $code: $output"
-[[ ! -e /usr/local/bin/bwflowd && ! -e /etc/dbus-1/system.d/org.bwflow1.conf ]] ||
+[[ ! -e /usr/local/bin/bwflowd && ! -e /usr/sbin/bwflowd ]] ||
     failed "start.sh installed something before it refused"
 
-ip netns add peer
-ip link add "$SANDBOX_LINK" type veth peer name eth0 netns peer
-ip address add "$SANDBOX_ADDRESS/30" dev "$SANDBOX_LINK"
-ip -n peer address add "$SANDBOX_PEER/30" dev eth0
-ip -n peer link set eth0 up
-ip link set "$SANDBOX_LINK" up
-ip route add default via "$SANDBOX_PEER"
+make_link
 before=$(tc qdisc show dev "$SANDBOX_LINK")
 
 "$repo/contrib/start.sh" </dev/null >/tmp/report || failed "start.sh exited with $?"
 cat /tmp/report
 grep -q "$SANDBOX_LINK" /tmp/report || failed "no report was printed"
 for service in bwflowd bwflow-helper; do
-    systemctl is-active --quiet "$service" || failed "$service is not active"
+    active "$service" || failed "$service is not active"
     [[ $(property "$service" NRestarts) == 0 ]] || failed "$service was restarted"
 done
+runs_from /usr/sbin/bwflowd || failed "bwflowd does not run out of the package"
 state_is open || failed "a new link with 50 GB left is not open"
 [[ $(tc qdisc show dev "$SANDBOX_LINK") == "$before" ]] || failed "an open link has another qdisc than before"
 
-daemon=$(property bwflowd MainPID) helper=$(property bwflow-helper MainPID)
+daemon=$(main_pid bwflowd) helper=$(main_pid bwflow-helper)
 [[ $(stat -c %U "/proc/$daemon") == bwflowd ]] || failed "bwflowd runs as another user"
 [[ $(stat -c %U "/proc/$helper") == bwflow-helper ]] || failed "bwflow-helper runs as another user"
-capabilities() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
-[[ $(capabilities "$daemon" CapPrm) == 0000000000001000 ]] || failed "bwflowd has not exactly CAP_NET_ADMIN"
-[[ $(capabilities "$daemon" CapAmb) == 0000000000000000 ]] || failed "bwflowd keeps ambient capabilities"
-[[ $(capabilities "$helper" CapPrm) == 0000000000000000 ]] || failed "bwflow-helper has capabilities"
+[[ $(process_field "$daemon" CapPrm) == 0000000000001000 ]] || failed "bwflowd has not exactly CAP_NET_ADMIN"
+[[ $(process_field "$daemon" CapAmb) == 0000000000000000 ]] || failed "bwflowd keeps ambient capabilities"
+[[ $(process_field "$helper" CapPrm) == 0000000000000000 ]] || failed "bwflow-helper has capabilities"
 echo "MEASURED bwflowd has exactly CAP_NET_ADMIN, bwflow-helper has no capability"
 
 refusal=$(busctl call org.bwflow1 /org/bwflow1 org.bwflow1.Enforcer Forget s "$SANDBOX_LINK" 2>&1) &&
@@ -92,9 +78,46 @@ systemctl stop bwflow-helper bwflowd
     failed "after the stop the link has another qdisc than before: $(tc qdisc show dev "$SANDBOX_LINK")"
 echo "MEASURED after the stop: $(tc qdisc show dev "$SANDBOX_LINK")"
 
-"$repo/contrib/start.sh" --uninstall --purge
-left=$(ls -d /usr/local/bin/bwflow* /etc/bwflow /var/lib/bwflow /etc/systemd/system/bwflow* \
-    /etc/dbus-1/system.d/org.bwflow1.conf 2>/dev/null || true)
-[[ -z $left ]] || failed "--uninstall --purge left $left"
-getent passwd bwflowd bwflow-helper && failed "--uninstall left users"
+# purged: --uninstall --purge leaves nothing.
+purged() {
+    local left
+    "$repo/contrib/start.sh" --uninstall --purge
+    left=$(ls -d /usr/local/bin/bwflow* /usr/sbin/bwflow* /etc/bwflow /var/lib/bwflow* /etc/systemd/system/*bwflow* \
+        /etc/systemd/system/*/*bwflow* /etc/dbus-1/system.d/org.bwflow1.conf \
+        /usr/local/share/dbus-1/system-services/* 2>/dev/null || true)
+    [[ -z $left ]] || failed "--uninstall --purge left $left"
+    if getent passwd bwflowd bwflow-helper; then failed "--uninstall --purge left users"; fi
+    if dpkg-query --show bwflow 2>/dev/null; then failed "--uninstall --purge left the package"; fi
+}
+purged
+
+# A host without packages; dpkg itself is hidden from start.sh.
+mv /usr/bin/dpkg{,.hidden}
+hash -r
+BWFLOW_DEB='' BWFLOW_PREBUILT=/payload/bin "$repo/contrib/start.sh" --budget 1MB --burst 1MB </dev/null >/tmp/local ||
+    failed "start.sh without dpkg exited with $?"
+mv /usr/bin/dpkg{.hidden,}
+runs_from /usr/local/bin/bwflowd || failed "without dpkg bwflowd does not run out of /usr/local"
+wait_for 10 "the link is armed" state_is armed || failed "bwflow out of /usr/local does not work"
+spend 1500000
+wait_for 20 "the link is throttled" state_is throttled || failed "bwflow out of /usr/local holds nothing"
+
+"$repo/contrib/start.sh" </dev/null >/tmp/replaced || failed "the package does not replace /usr/local: start.sh exited with $?"
+left=$(ls -d /usr/local/bin/bwflow* /etc/systemd/system/bwflow* /etc/dbus-1/system.d/org.bwflow1.conf \
+    /usr/local/share/dbus-1/system-services/* 2>/dev/null || true)
+[[ -z $left ]] || failed "the package came, but of the earlier installation there is still $left"
+runs_from /usr/sbin/bwflowd || failed "the package is installed, but bwflowd runs from elsewhere"
+for service in "${SERVICES[@]}"; do
+    systemctl is-enabled --quiet "$service" || failed "$service does not start at boot any more"
+done
+wait_for 10 "the link is throttled" state_is throttled || failed "the state was lost with the change to a package"
+limited || failed "the limit was lost with the change to a package"
+
+"$repo/contrib/start.sh" --uninstall
+[[ $(tc qdisc show dev "$SANDBOX_LINK") == "$before" ]] || failed "--uninstall left a limit"
+[[ -e /etc/bwflow/config.toml && -e /var/lib/bwflow/ledger.db ]] || failed "--uninstall took the ledger or the configuration"
+[[ ! -e /usr/sbin/bwflowd ]] || failed "--uninstall left the programs"
+"$repo/contrib/start.sh" </dev/null >/dev/null || failed "start.sh after --uninstall exited with $?"
+wait_for 10 "the link is throttled" state_is throttled || failed "the old ledger is not used after a new installation"
+purged
 echo "start.sh with systemd: all checks passed"
