@@ -30,6 +30,12 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pub runtime_directory: Option<PathBuf>,
 
+    /// Where throttles, overrides and top-ups are kept
+    ///
+    /// The first directory of $STATE_DIRECTORY, which systemd sets, or else /var/lib/bwflowd
+    #[arg(long, value_name = "DIR")]
+    pub state_directory: Option<PathBuf>,
+
     /// How much to log: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: LevelFilter,
@@ -42,16 +48,26 @@ pub struct Args {
 impl Args {
     /// Where the links' own queueing disciplines are remembered.
     pub fn runtime_directory(&self) -> PathBuf {
-        let given = self.runtime_directory.clone();
-        given.unwrap_or_else(|| from_systemd(std::env::var("RUNTIME_DIRECTORY").ok()))
+        let from_systemd = || from_systemd("RUNTIME_DIRECTORY", "/run/bwflowd");
+        self.runtime_directory.clone().unwrap_or_else(from_systemd)
+    }
+
+    /// Where throttles, overrides and top-ups are kept.
+    pub fn state_directory(&self) -> PathBuf {
+        let from_systemd = || from_systemd("STATE_DIRECTORY", "/var/lib/bwflowd");
+        self.state_directory.clone().unwrap_or_else(from_systemd)
     }
 }
 
+fn from_systemd(variable: &str, otherwise: &str) -> PathBuf {
+    first_of(std::env::var(variable).ok(), otherwise)
+}
+
 /// systemd separates several directories by colons (`systemd.exec(5)`).
-fn from_systemd(variable: Option<String>) -> PathBuf {
+fn first_of(variable: Option<String>, otherwise: &str) -> PathBuf {
     let variable = variable.unwrap_or_default();
     let first = variable.split(':').find(|directory| !directory.is_empty());
-    PathBuf::from(first.unwrap_or("/run/bwflowd"))
+    PathBuf::from(first.unwrap_or(otherwise))
 }
 
 #[cfg(test)]
@@ -62,11 +78,9 @@ mod tests {
 
     #[test]
     fn the_first_of_systemd_s_directories_is_taken() {
-        assert_eq!(
-            from_systemd(Some("/run/a:/run/b".to_owned())),
-            Path::new("/run/a")
-        );
-        assert_eq!(from_systemd(Some(String::new())), Path::new("/run/bwflowd"));
-        assert_eq!(from_systemd(None), Path::new("/run/bwflowd"));
+        let first = |variable: Option<&str>| first_of(variable.map(str::to_owned), "/run/bwflowd");
+        assert_eq!(first(Some("/run/a:/run/b")), Path::new("/run/a"));
+        assert_eq!(first(Some("")), Path::new("/run/bwflowd"));
+        assert_eq!(first(None), Path::new("/run/bwflowd"));
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 pub struct Bucket {
     rate: u64,
     size: u64,
+    peak: u64,
     tokens: i64,
     passed: u64,
     at: Duration,
@@ -21,10 +22,17 @@ impl Bucket {
         Self {
             rate: rate.max(1),
             size: size.into(),
+            peak: 0,
             tokens: size.into(),
             passed,
             at: now,
         }
+    }
+
+    /// The same with a cap while there are tokens, bytes per second; 0 is none.
+    #[must_use]
+    pub fn capped(self, peak: u64) -> Self {
+        Self { peak, ..self }
     }
 
     /// Carries the model on to `now`, when the counter stands at `passed` bytes.
@@ -53,6 +61,11 @@ impl Bucket {
     /// Bytes the bucket can hold.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// How fast it lets go what it holds, bytes per second; 0 is as fast as the link can.
+    pub fn peak(&self) -> u64 {
+        self.peak
     }
 
     /// How fast it fills, bytes per second.

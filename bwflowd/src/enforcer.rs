@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use bwflow_proto::alarm::{Alarm, ClockSteps};
 use bwflow_proto::grant::Grant;
 use bwflow_proto::ledger::LedgerView;
 use bwflow_proto::state::LinkState;
@@ -13,15 +14,18 @@ use tracing::{debug, info, warn};
 
 use crate::account::Account;
 use crate::board::{Board, LinkView};
+use crate::clock::Clock;
 use crate::decision::{Author, Decision, Refusal};
 use crate::kernel::Kernel;
 use crate::memory::Memory;
 use crate::netlink::link::Link;
 use crate::netlink::monitor::Event;
+use crate::pulse::{Pulse, status};
 use crate::shaper::Shaper;
+use crate::store::Store;
 
 /// More links than any machine has budgets for.
-const MAX_LINKS: usize = 4096;
+pub const MAX_LINKS: usize = 4096;
 
 /// What the helper asks for, already checked for who asks.
 #[derive(Debug)]
@@ -57,18 +61,33 @@ struct Entry {
 pub struct Enforcer<K> {
     kernel: K,
     memory: Memory,
+    store: Store,
     board: Arc<Board>,
     links: BTreeMap<String, Entry>,
 }
 
 impl<K: Kernel> Enforcer<K> {
-    /// Starts without links.
-    pub fn new(kernel: K, memory: Memory, board: Arc<Board>) -> Self {
-        Self {
+    /// Starts with the links that have claims.
+    pub fn new(kernel: K, memory: Memory, store: Store, board: Arc<Board>) -> Self {
+        let mut enforcer = Self {
             kernel,
             memory,
+            store,
             board,
             links: BTreeMap::new(),
+        };
+        enforcer.expire();
+        for name in enforcer.store.names() {
+            enforcer.entry(&name);
+            enforcer.look(&name);
+        }
+        enforcer
+    }
+
+    fn clock(&self) -> Clock {
+        Clock {
+            boottime: self.kernel.now(),
+            wall_usec: self.kernel.wall_usec(),
         }
     }
 
@@ -92,12 +111,11 @@ impl<K: Kernel> Enforcer<K> {
             Command::Forget(name, reply) => {
                 let _ = reply.send(self.forget(&name));
             }
-            Command::Decide(name, _, _, reply) => {
-                let refusal = Refusal::Failed(format!("{name}: claims cannot be kept yet"));
-                let _ = reply.send(Err(refusal));
+            Command::Decide(name, decision, author, reply) => {
+                let _ = reply.send(self.decide(&name, &decision, &author));
             }
-            Command::ConfirmTopUps(name, _, reply) => {
-                let _ = reply.send(Err(format!("{name} has no top-ups")));
+            Command::ConfirmTopUps(name, ids, reply) => {
+                let _ = reply.send(self.confirm_top_ups(&name, &ids));
             }
         }
     }
@@ -112,6 +130,7 @@ impl<K: Kernel> Enforcer<K> {
         };
         self.entry(name).shaper.set_account(account);
         self.look(name);
+        self.store.set_granted(name, true, &self.clock());
         Ok(())
     }
 
@@ -132,10 +151,18 @@ impl<K: Kernel> Enforcer<K> {
         Ok(())
     }
 
+    /// What administrators have decided stays, and the link with it.
     fn forget(&mut self, name: &str) -> Result<(), String> {
         let Some(entry) = self.links.get_mut(name) else {
             return Ok(());
         };
+        if !self.store.get(name).is_empty() {
+            entry.ledger = None;
+            entry.shaper.drop_account();
+            self.look(name);
+            self.store.set_granted(name, false, &self.clock());
+            return Ok(());
+        }
         entry
             .shaper
             .release(&mut self.kernel, &self.memory)
@@ -147,12 +174,21 @@ impl<K: Kernel> Enforcer<K> {
     }
 
     fn entry(&mut self, name: &str) -> &mut Entry {
-        self.links.entry(name.to_owned()).or_insert_with(|| Entry {
-            shaper: Shaper::new(name),
-            ledger: None,
-            due: Duration::ZERO,
-            state: LinkState::Absent,
-            since_usec: unix_usec(),
+        let (store, wall_usec) = (&self.store, self.kernel.wall_usec());
+        self.links.entry(name.to_owned()).or_insert_with(|| {
+            let mut shaper = Shaper::new(name);
+            let claims = store.get(name);
+            shaper.set_demands(claims.demands());
+            if !claims.is_empty() && !claims.granted {
+                shaper.never_granted();
+            }
+            Entry {
+                shaper,
+                ledger: None,
+                due: Duration::ZERO,
+                state: LinkState::Absent,
+                since_usec: wall_usec,
+            }
         })
     }
 
@@ -224,15 +260,15 @@ impl<K: Kernel> Enforcer<K> {
         }
     }
 
-    /// How long nothing is due.
-    pub fn idle(&self) -> Duration {
-        let now = self.kernel.now();
-        let due = self.links.values().map(|entry| entry.due).min();
-        due.map_or(Duration::from_secs(3600), |due| due.saturating_sub(now))
+    /// `CLOCK_BOOTTIME` at which something is due.
+    fn due(&self) -> Option<Duration> {
+        let looks = self.links.values().map(|entry| entry.due);
+        looks.chain(self.store.next(&self.clock())).min()
     }
 
-    /// Looks at every link that is due.
-    pub fn look_due(&mut self) {
+    /// Ends what is over and looks at every link that is due.
+    pub fn tick(&mut self) {
+        self.expire();
         let now = self.kernel.now();
         let due = self.links.iter().filter(|(_, entry)| entry.due <= now);
         for name in due.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
@@ -253,6 +289,7 @@ impl<K: Kernel> Enforcer<K> {
             return;
         };
         let shaper = &entry.shaper;
+        let claims = self.store.get(name);
         let state = shaper.state();
         if state != entry.state {
             match shaper.limit() {
@@ -267,7 +304,7 @@ impl<K: Kernel> Enforcer<K> {
                 }
             }
             entry.state = state;
-            entry.since_usec = unix_usec();
+            entry.since_usec = self.kernel.wall_usec();
         }
         self.board.show(
             name,
@@ -279,7 +316,9 @@ impl<K: Kernel> Enforcer<K> {
                 blocked_by: shaper.blocked_by().to_owned(),
                 grant: shaper.grant().cloned(),
                 ledger: entry.ledger.clone(),
-                ..LinkView::default()
+                throttle: claims.throttle.map(|standing| standing.claim),
+                override_claim: claims.override_claim.map(|standing| standing.claim),
+                top_ups: claims.top_ups,
             },
         );
     }
@@ -296,15 +335,25 @@ impl<K: Kernel> Enforcer<K> {
     /// Works until `stop` completes.
     ///
     /// # Errors
-    /// What the kernel's notification socket reports.
+    /// What the kernel's notification socket and its timers report.
     pub async fn run(
         &mut self,
         monitor: &mut crate::netlink::monitor::Monitor,
         commands: &mut mpsc::Receiver<Command>,
+        pulse: &mut Pulse,
         stop: impl Future<Output = ()>,
     ) -> std::io::Result<()> {
+        let (alarm, steps) = (Alarm::new()?, ClockSteps::new()?);
         tokio::pin!(stop);
         loop {
+            pulse.tell(|| status(&self.board.links()));
+            let due = self.due();
+            if pulse.is_due(self.kernel.now(), due) {
+                pulse.answered(self.kernel.now(), self.kernel.link("lo").is_ok());
+            }
+            if let Some(at) = due.into_iter().chain(pulse.next()).min() {
+                alarm.set(at)?;
+            }
             tokio::select! {
                 biased;
                 () = &mut stop => return Ok(()),
@@ -314,14 +363,21 @@ impl<K: Kernel> Enforcer<K> {
                     }
                 }
                 Some(command) = commands.recv() => self.command(command),
-                () = tokio::time::sleep(self.idle()) => self.look_due(),
+                stepped = steps.stepped() => {
+                    stepped?;
+                    self.clock_stepped();
+                }
+                rings = alarm.rings() => {
+                    rings?;
+                    self.tick();
+                }
             }
         }
     }
 }
 
 /// A name an interface can have (`dev_valid_name` in `net/core/dev.c`).
-fn check_name(name: &str) -> Result<(), String> {
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let valid = !name.is_empty()
         && name.len() < 16
         && name != "."
@@ -339,9 +395,6 @@ fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
-fn unix_usec() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-}
+#[cfg(test)]
+mod tests;
+mod verbs;

@@ -2,16 +2,17 @@
 
 use std::fs;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use nix::time::{ClockId, clock_gettime};
 use tracing::debug;
 
+use crate::clock::usec;
 use crate::foreign::{self, Root};
 use crate::netlink::link::Link;
 use crate::netlink::qdisc::{Handle, Parent, Qdisc};
 use crate::netlink::socket::{Socket, push_attribute};
-use crate::netlink::tbf::Tbf;
+use crate::netlink::tbf::{Rates, Tbf};
 use crate::progress::Progress;
 
 /// What is assumed of a link whose speed nobody tells: 50 Gbit/s, in bytes per second. Looks come
@@ -22,6 +23,8 @@ const UNKNOWN_SPEED: u64 = 6_250_000_000;
 pub trait Kernel {
     /// `CLOCK_BOOTTIME`: goes on during suspend, is never set.
     fn now(&self) -> Duration;
+    /// `CLOCK_REALTIME`, microseconds since the Unix epoch.
+    fn wall_usec(&self) -> u64;
     /// The link of this name, if there is one now.
     ///
     /// # Errors
@@ -37,6 +40,11 @@ pub trait Kernel {
     /// # Errors
     /// What rtnetlink reports.
     fn progress(&mut self, index: u32) -> io::Result<Option<Progress>>;
+    /// The rates of our bucket; `None` when it is not there.
+    ///
+    /// # Errors
+    /// What rtnetlink reports.
+    fn rates(&mut self, index: u32) -> io::Result<Option<Rates>>;
     /// Installs our bucket, or changes it; either way it is full afterwards.
     ///
     /// # Errors
@@ -103,9 +111,24 @@ impl Linux {
     }
 }
 
+impl Linux {
+    fn ours(&mut self, index: u32) -> io::Result<Option<Qdisc>> {
+        let root = self.socket.root_qdisc(index)?;
+        Ok(root.filter(|qdisc| qdisc.handle == Handle::OURS && qdisc.kind == "tbf"))
+    }
+}
+
 impl Kernel for Linux {
     fn now(&self) -> Duration {
         clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Into::into)
+    }
+
+    fn wall_usec(&self) -> u64 {
+        usec(
+            SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default(),
+        )
     }
 
     fn link(&mut self, name: &str) -> io::Result<Option<Link>> {
@@ -125,12 +148,16 @@ impl Kernel for Linux {
     }
 
     fn progress(&mut self, index: u32) -> io::Result<Option<Progress>> {
-        let root = self.socket.root_qdisc(index)?;
-        let ours = root.filter(|qdisc| qdisc.handle == Handle::OURS && qdisc.kind == "tbf");
-        Ok(ours.map(|qdisc| Progress {
+        Ok(self.ours(index)?.map(|qdisc| Progress {
             passed: qdisc.bytes,
             waiting: qdisc.backlog,
         }))
+    }
+
+    fn rates(&mut self, index: u32) -> io::Result<Option<Rates>> {
+        Ok(self
+            .ours(index)?
+            .and_then(|qdisc| Rates::parse(&qdisc.options)))
     }
 
     fn shape(&mut self, index: u32, tbf: &Tbf) -> io::Result<()> {

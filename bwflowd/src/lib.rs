@@ -1,14 +1,18 @@
 //! The enforcer: holds links to their grants with the kernel's own token bucket.
 
 pub mod account;
+pub mod arbitration;
 pub mod args;
 pub mod board;
 pub mod bucket;
 pub mod bus;
+pub mod claims;
+pub mod clock;
 pub mod contest;
 pub mod decision;
 pub mod enforcer;
 pub mod foreign;
+pub mod job;
 pub mod kernel;
 pub mod memory;
 pub mod netlink;
@@ -16,7 +20,9 @@ pub mod pace;
 pub mod plan;
 pub mod privilege;
 pub mod progress;
+pub mod pulse;
 pub mod run;
 pub mod shaper;
 #[cfg(test)]
 mod simulator;
+pub mod store;

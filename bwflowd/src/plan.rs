@@ -27,6 +27,9 @@ const SLACK: i64 = 32 * 1024;
 const SOONEST: Duration = Duration::from_millis(20);
 /// How often a link that something of ours holds is looked at when it matters little.
 const CALM: Duration = Duration::from_secs(1);
+/// The longest time between two looks at a link that nothing of ours holds: the counters go on
+/// by themselves, and the kernel tells when somebody touches the link.
+pub const SELDOM: Duration = Duration::from_secs(300);
 /// How often an armed link in use is looked at if it could run dry before: then it stands still
 /// for at most this long until what the bucket overcharged is made good.
 const BUSY: Duration = Duration::from_millis(250);
@@ -54,6 +57,8 @@ pub struct Terms {
     pub fastest: u64,
     /// Whether the bucket sees all that is charged.
     pub sending_only: bool,
+    /// Whether an administrator has asked for a rate.
+    pub exact: bool,
 }
 
 /// What of ours is on the link.
@@ -179,7 +184,8 @@ impl Terms {
                 let ahead = tokens > remaining.saturating_add(SLACK);
                 let dry = tokens < DRY;
                 let grown = fillable > tokens.saturating_add(half.max(WORTHWHILE));
-                let outdated = differs(bucket.rate(), self.armed_rate())
+                let outdated = self.differs(bucket.rate(), self.armed_rate())
+                    || bucket.peak() != self.peak
                     || bucket.size() < u64::from(self.packet);
                 let spent = remaining < WORTHWHILE;
                 if ahead || dry || grown || outdated || spent {
@@ -191,13 +197,20 @@ impl Terms {
             Form::Held { rate, packet } => {
                 if remaining >= self.worth_arming() && fill == Step::Arm {
                     Step::Arm
-                } else if differs(*rate, self.held_rate()) || *packet < self.packet || stuck {
+                } else if self.differs(*rate, self.held_rate()) || *packet < self.packet || stuck {
                     Step::Hold
                 } else {
                     Step::Keep
                 }
             }
         }
+    }
+
+    /// Whether a rate must be changed. A little less than wanted wastes next to nothing, and
+    /// changing a discipline refills it; but what an administrator asked for is kept to the byte.
+    fn differs(&self, installed: u64, wanted: u64) -> bool {
+        let slack = if self.exact { 0 } else { wanted / 100 };
+        installed > wanted || installed < wanted - slack
     }
 
     /// What quiet time must have saved up before a held link gets a large bucket again, bytes.
@@ -223,15 +236,26 @@ impl Terms {
             Duration::from_secs_f64((left as f64 / (2.0 * speed.max(1) as f64)).min(86_400.0))
         };
         let wait = match form {
-            Form::Open => until(fastest),
+            // So much is left that the link would have to be eight times as fast as it can be.
+            Form::Open => {
+                return until(fastest)
+                    .clamp(SOONEST, self.poll.max(SOONEST))
+                    .max(SELDOM.min(until(fastest.saturating_mul(4))));
+            }
             // The bucket holds by itself: a look in time is only needed to fill it again.
             Form::Armed(_) => {
                 let idle = pace < left / 60 && !waiting;
-                until(fastest)
-                    .max(if idle { CALM } else { BUSY })
-                    .min(until(pace))
+                let capped = self.peak > 0 && self.sending_only;
+                until(if capped {
+                    fastest.min(self.peak)
+                } else {
+                    fastest
+                })
+                .max(if idle { CALM } else { BUSY })
+                .min(until(pace))
             }
             // Nothing is urgent but a queue that stands still; what drips in may fill a bucket.
+            Form::Held { .. } if !waiting && self.capped_flat() => self.poll,
             Form::Held { .. } if !waiting => {
                 let missing = self.worth_arming().saturating_sub(remaining);
                 let missing = u64::try_from(missing).unwrap_or(0);
@@ -241,11 +265,6 @@ impl Terms {
         };
         wait.clamp(SOONEST, self.poll.max(SOONEST))
     }
-}
-
-/// More than one percent apart: changing a discipline refills it, so that smaller steps wait.
-fn differs(installed: u64, wanted: u64) -> bool {
-    installed.abs_diff(wanted).saturating_mul(100) > wanted
 }
 
 #[cfg(test)]

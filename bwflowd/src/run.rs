@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::lchown;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -11,16 +12,20 @@ use clap::Parser as _;
 use nix::unistd::geteuid;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::args::Args;
 use crate::board::Board;
 use crate::bus::server::Server;
+use crate::clock::{Clock, boot_id};
 use crate::enforcer::Enforcer;
-use crate::kernel::Linux;
+use crate::job::keeps_limits;
+use crate::kernel::{Kernel as _, Linux};
 use crate::memory::Memory;
 use crate::netlink::monitor::Monitor;
 use crate::privilege::{find_user, keep_net_admin, require_net_admin};
+use crate::pulse::Pulse;
+use crate::store::Store;
 
 /// Runs the daemon; 0 at a regular end, 1 when something failed, 2 for wrong usage.
 pub fn main() -> ExitCode {
@@ -48,7 +53,9 @@ pub fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     require_net_admin()?;
     let (helper_uid, _) = find_user(&args.helper_user).context("--helper-user")?;
-    prepare_directory(args)?;
+    let user = &args.user;
+    prepare_directory(&args.runtime_directory(), user).context("--runtime-directory")?;
+    prepare_directory(&args.state_directory(), user).context("--state-directory")?;
     keep_net_admin(&args.user)?;
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -56,19 +63,32 @@ fn run(args: &Args) -> Result<()> {
         .block_on(serve(args, helper_uid.as_raw()))
 }
 
-/// Creates the runtime directory for the user that we are about to become.
-fn prepare_directory(args: &Args) -> Result<()> {
-    let directory = &args.runtime_directory();
+/// Creates a directory for the user that we are about to become.
+fn prepare_directory(directory: &Path, user: &str) -> Result<()> {
     let create = || -> io::Result<()> {
         fs::create_dir_all(directory)?;
         if geteuid().is_root() {
-            let (uid, gid) = find_user(&args.user).map_err(io::Error::other)?;
+            let (uid, gid) = find_user(user).map_err(io::Error::other)?;
             // Never through a link: whoever could place one would be given what it points to.
             lchown(directory, Some(uid.as_raw()), Some(gid.as_raw()))?;
         }
         Ok(())
     };
-    create().with_context(|| format!("--runtime-directory {}", directory.display()))
+    create().with_context(|| directory.display().to_string())
+}
+
+/// Reads the claims of earlier runs.
+fn open_store(args: &Args, kernel: &Linux) -> Result<Store> {
+    let boot = boot_id().unwrap_or_else(|error| {
+        warn!(%error, "this boot has no id; durations go by the wall clock over a restart");
+        String::new()
+    });
+    let clock = Clock {
+        boottime: kernel.now(),
+        wall_usec: kernel.wall_usec(),
+    };
+    Store::open(&args.state_directory(), &boot, &clock)
+        .context("throttles, overrides and top-ups cannot be read, so that they would be lost")
 }
 
 async fn serve(args: &Args, helper_uid: u32) -> Result<()> {
@@ -79,7 +99,8 @@ async fn serve(args: &Args, helper_uid: u32) -> Result<()> {
     let adopted = kernel
         .shaped_names()
         .context("the links' disciplines cannot be read")?;
-    let mut enforcer = Enforcer::new(kernel, memory, board.clone());
+    let store = open_store(args, &kernel)?;
+    let mut enforcer = Enforcer::new(kernel, memory, store, board.clone());
     for name in adopted {
         enforcer.adopt(&name);
     }
@@ -102,12 +123,17 @@ async fn serve(args: &Args, helper_uid: u32) -> Result<()> {
             _ = interrupt.recv() => {}
         }
     };
+    let mut pulse = Pulse::from_environment();
+    pulse.ready();
     info!("ready");
     let worked = tokio::select! {
         () = server.serve(session) => Ok(()),
-        worked = enforcer.run(&mut monitor, &mut received, stop) => worked,
+        worked = enforcer.run(&mut monitor, &mut received, &mut pulse, stop) => worked,
     };
-    if worked.is_ok() && !args.keep_on_exit {
+    pulse.stopping();
+    let keep =
+        args.keep_on_exit || (pulse.listened_to() && keeps_limits(args.address.as_deref()).await);
+    if worked.is_ok() && !keep {
         enforcer.release_all();
     }
     info!("stopped");

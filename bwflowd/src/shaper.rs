@@ -4,18 +4,17 @@ use std::io;
 use std::time::Duration;
 
 use bwflow_proto::grant::Grant;
-use bwflow_proto::state::LinkState;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use crate::account::{Account, Reading};
+use crate::arbitration::{Demands, Ruling};
 use crate::bucket::Bucket;
 use crate::contest::Contest;
-use crate::foreign::Root;
 use crate::kernel::Kernel;
 use crate::memory::Memory;
 use crate::netlink::link::Link;
 use crate::pace::Pace;
-use crate::plan::{Form, Step, Terms};
+use crate::plan::{Form, SELDOM, Step};
 use crate::progress::Watch;
 
 /// What a grant may ask for as the longest time between two looks.
@@ -24,12 +23,19 @@ const LONGEST_POLL: Duration = Duration::from_secs(3600);
 /// How long a link whose kernel said no is left alone.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
+use effect::Found;
+
 /// A link and what is done with it.
 #[derive(Debug)]
 pub struct Shaper {
     name: String,
     link: Option<Link>,
     account: Option<Account>,
+    demands: Demands,
+    /// Whether a limit of an earlier run may be that of a grant.
+    granted: bool,
+    /// That limit, until there is a grant.
+    found: Option<Found>,
     form: Form,
     blocked_by: String,
     fastest: u64,
@@ -49,6 +55,9 @@ impl Shaper {
             name: name.to_owned(),
             link: None,
             account: None,
+            demands: Demands::default(),
+            granted: true,
+            found: None,
             form: Form::Open,
             blocked_by: String::new(),
             fastest: 0,
@@ -58,6 +67,21 @@ impl Shaper {
             watch: Watch::default(),
             complaint: String::new(),
         }
+    }
+
+    /// Says that nobody but administrators has limited this link in earlier runs.
+    pub fn never_granted(&mut self) {
+        self.granted = false;
+    }
+
+    /// Whether a grant holds the link, or may have in an earlier run.
+    pub fn is_granted(&self) -> bool {
+        self.account.is_some() || self.found.is_some()
+    }
+
+    /// Whether something of ours is on the link, as far as is known.
+    pub fn is_shaped(&self) -> bool {
+        self.form != Form::Open
     }
 
     /// The interface's name.
@@ -79,26 +103,22 @@ impl Shaper {
     /// at the next look.
     pub fn set_account(&mut self, account: Account) {
         self.account = Some(account);
+        self.found = None;
         self.pace.interrupt();
     }
 
-    /// What holds the link now.
-    pub fn state(&self) -> LinkState {
-        match (&self.link, &self.form) {
-            (None, _) => LinkState::Absent,
-            _ if !self.blocked_by.is_empty() => LinkState::Blocked,
-            (_, Form::Open) => LinkState::Open,
-            (_, Form::Armed(_)) => LinkState::Armed,
-            (_, Form::Held { .. } | Form::Unknown) => LinkState::Throttled,
-        }
+    /// Takes back the grant, and what is left of an earlier run's; a look must follow.
+    pub fn drop_account(&mut self) {
+        self.account = None;
+        self.found = None;
+        self.pace.interrupt();
     }
 
-    /// The rate the kernel holds the link to, bytes per second; 0 when it does not.
-    pub fn limit(&self) -> u64 {
-        match self.form {
-            Form::Held { rate, .. } if self.state() == LinkState::Throttled => rate,
-            Form::Armed(_) => self.grant().map_or(0, |grant| grant.peak_bytes_per_second),
-            _ => 0,
+    /// Puts the link under what administrators demand; a look must follow.
+    pub fn set_demands(&mut self, demands: Demands) {
+        if self.demands != demands {
+            self.demands = demands;
+            self.pace.interrupt();
         }
     }
 
@@ -116,9 +136,13 @@ impl Shaper {
             // The kernel resets a link's queues when it stops or starts: the bucket is full again.
             if before.running != link.running && self.form != Form::Open {
                 self.form = Form::Unknown;
+                if let Some(found) = &mut self.found {
+                    found.intact = false;
+                }
             }
         } else {
             self.form = Form::Open;
+            self.found = None;
             self.inspect = true;
         }
         self.link = Some(link);
@@ -136,6 +160,7 @@ impl Shaper {
     pub fn link_lost(&mut self) {
         self.link = None;
         self.form = Form::Open;
+        self.found = None;
         self.blocked_by.clear();
         self.inspect = true;
     }
@@ -176,7 +201,7 @@ impl Shaper {
             if self.link.is_some() {
                 self.link_lost();
             }
-            return Ok(poll);
+            return Ok(SELDOM);
         };
         let index = link.index;
         self.charge(&link);
@@ -201,15 +226,19 @@ impl Shaper {
         if !self.blocked_by.is_empty() && !self.blocked_by.starts_with("kernel:") {
             return Ok(poll);
         }
-        let Some(account) = &self.account else {
-            return Ok(poll);
-        };
-        let remaining = account.remaining(now);
-        let drip = account.grant().drip_bytes_per_second;
-        if let Some(rate) = self.pace.observe(remaining, drip, now) {
+        let ruling = self.ruling();
+        let remaining = self.remaining(ruling, now);
+        if self.leaves(ruling) {
+            self.blocked_by.clear();
+            return Ok(SELDOM);
+        }
+        if let (Ruling::Grant { .. }, Some(grant)) = (ruling, self.grant())
+            && let drip = grant.drip_bytes_per_second
+            && let Some(rate) = self.pace.observe(remaining, drip, now)
+        {
             self.fastest = self.fastest.max(rate.saturating_mul(2));
         }
-        let terms = self.terms();
+        let terms = self.terms(ruling);
         let rate = match &self.form {
             Form::Armed(bucket) => bucket.rate(),
             _ => terms.held_rate(),
@@ -221,7 +250,7 @@ impl Shaper {
         let step = terms.decide(remaining, &self.form, stuck);
         let remaining = match step {
             Step::Keep => remaining,
-            _ => self.carry_out(step, stuck, &terms, kernel, memory, index)?,
+            _ => self.carry_out(step, stuck, ruling, kernel, memory, index)?,
         };
         self.blocked_by.clear();
         self.pace.begin(remaining, kernel.now());
@@ -238,30 +267,12 @@ impl Shaper {
         }
     }
 
-    fn terms(&self) -> Terms {
-        let grant = self.grant().cloned().unwrap_or_default();
-        let mtu = self.link.as_ref().map_or(1500, |link| link.mtu);
-        Terms {
-            drip: grant.drip_bytes_per_second,
-            rate: grant.rate_bytes_per_second,
-            peak: grant.peak_bytes_per_second,
-            poll: self.poll_interval(),
-            // An Ethernet header with some tags: the kernel drops what does not fit the bucket.
-            packet: mtu.saturating_add(64),
-            fastest: self.fastest,
-            sending_only: self
-                .account
-                .as_ref()
-                .is_none_or(Account::counts_sending_only),
-        }
-    }
-
     /// Changes the kernel's bucket and returns what was left when that was done.
     fn carry_out(
         &mut self,
         step: Step,
         stuck: bool,
-        terms: &Terms,
+        ruling: Ruling,
         kernel: &mut impl Kernel,
         memory: &Memory,
         index: u32,
@@ -270,8 +281,9 @@ impl Shaper {
         self.watch.reset();
         if step == Step::Open {
             self.take_off(index, kernel, memory)?;
-            return Ok(self.remaining(kernel.now()));
+            return Ok(self.remaining(ruling, kernel.now()));
         }
+        let terms = self.terms(ruling);
         let before = self.form;
         let held = terms.held();
         // Held to a trickle for a blink, so that between reading the counters and filling the
@@ -289,14 +301,14 @@ impl Shaper {
         {
             self.charge(&link);
         }
-        let remaining = self.remaining(kernel.now());
+        let remaining = self.remaining(ruling, kernel.now());
         let seen = kernel.progress(index)?.unwrap_or_default();
         // The second opinion comes from the figures after the blink.
         if step == Step::Arm && terms.decide(remaining, &Form::Unknown, false) != Step::Hold {
             let armed = terms.armed(remaining);
             kernel.shape(index, &armed)?;
             let bucket = Bucket::full(armed.rate, armed.burst, seen.passed, kernel.now());
-            self.form = Form::Armed(bucket);
+            self.form = Form::Armed(bucket.capped(terms.peak));
             // The kernel looks at a queue again when the old rate would have paid for its first
             // packet, or when another one comes (`tbf_change` wakes nobody). Senders that wait
             // for theirs to leave are woken by dropping those.
@@ -320,62 +332,6 @@ impl Shaper {
         }
         Ok(remaining)
     }
-
-    /// Takes our bucket off and puts back what was there before, or the kernel's default where
-    /// that cannot be had any more.
-    fn take_off(
-        &mut self,
-        index: u32,
-        kernel: &mut impl Kernel,
-        memory: &Memory,
-    ) -> io::Result<()> {
-        let before = memory.recall(index);
-        if let Err(error) = kernel.unshape(index, before.as_ref()) {
-            let Some(before) = before else {
-                return Err(error);
-            };
-            let kind = before.kind;
-            warn!(link = self.name, %error, kind, "cannot be put back; the kernel's default is");
-            kernel.unshape(index, None)?;
-        }
-        self.form = Form::Open;
-        Ok(())
-    }
-
-    fn remaining(&self, now: Duration) -> i64 {
-        self.account
-            .as_ref()
-            .map_or(0, |account| account.remaining(now))
-    }
-
-    /// Takes our limit off, if there is one.
-    ///
-    /// # Errors
-    /// What rtnetlink reports; a link that is gone is no error.
-    pub fn release(&mut self, kernel: &mut impl Kernel, memory: &Memory) -> io::Result<()> {
-        let Some(link) = kernel.link(&self.name)? else {
-            return Ok(());
-        };
-        self.release_index(link.index, kernel, memory)
-    }
-
-    /// As [`Self::release`], for a link that may have another name by now.
-    ///
-    /// # Errors
-    /// What rtnetlink reports.
-    pub fn release_index(
-        &mut self,
-        index: u32,
-        kernel: &mut impl Kernel,
-        memory: &Memory,
-    ) -> io::Result<()> {
-        if kernel.root(index)? == Root::Ours {
-            self.take_off(index, kernel, memory)?;
-            info!(link = self.name, "limit taken off");
-        }
-        self.form = Form::Open;
-        Ok(())
-    }
 }
 
 fn reading(link: &Link) -> Reading {
@@ -397,6 +353,8 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
+mod effect;
 mod inspection;
+mod release;
 #[cfg(test)]
 mod tests;

@@ -3,11 +3,12 @@
 use std::io;
 use std::time::Duration;
 
+use crate::clock::usec;
 use crate::foreign::Root;
 use crate::kernel::Kernel;
 use crate::netlink::link::Link;
 use crate::netlink::qdisc::{Handle, Parent, Qdisc};
-use crate::netlink::tbf::Tbf;
+use crate::netlink::tbf::{Rates, Tbf};
 use crate::progress::Progress;
 
 /// The link's name.
@@ -25,6 +26,8 @@ struct Installed {
 #[derive(Debug)]
 pub(crate) struct Simulator {
     now: Duration,
+    /// What the wall clock shows, microseconds since the Unix epoch.
+    pub(crate) wall_usec: u64,
     /// The link, while there is one.
     pub(crate) link: Option<Link>,
     bucket: Option<Installed>,
@@ -55,6 +58,7 @@ impl Simulator {
         };
         Self {
             now: Duration::from_secs(1000),
+            wall_usec: 1_800_000_000_000_000,
             link: Some(link),
             bucket: None,
             foreign: None,
@@ -70,6 +74,7 @@ impl Simulator {
     pub(crate) fn pass(&mut self, time: Duration, wanted: u64) {
         const NANO: u128 = 1_000_000_000;
         self.now += time;
+        self.wall_usec += usec(time);
         let Some(link) = &mut self.link else { return };
         let mut bytes = u128::from(wanted.min(self.speed)) * time.as_nanos();
         if let Some(bucket) = &mut self.bucket {
@@ -97,6 +102,17 @@ impl Simulator {
         self.bucket.map(|bucket| bucket.tbf)
     }
 
+    /// The machine boots: everything is as new, and that took `time`.
+    pub(crate) fn reboot(&mut self, time: Duration) {
+        self.now = Duration::from_secs(10);
+        self.wall_usec += usec(time);
+        self.bucket = None;
+        self.foreign = None;
+        if let Some(link) = &mut self.link {
+            (link.tx, link.rx) = (0, 0);
+        }
+    }
+
     /// Somebody takes the bucket away.
     pub(crate) fn steal(&mut self) {
         self.bucket = None;
@@ -112,6 +128,17 @@ impl Simulator {
 impl Kernel for Simulator {
     fn now(&self) -> Duration {
         self.now
+    }
+
+    fn wall_usec(&self) -> u64 {
+        self.wall_usec
+    }
+
+    fn rates(&mut self, _index: u32) -> io::Result<Option<Rates>> {
+        Ok(self.bucket.map(|bucket| Rates {
+            rate: bucket.tbf.rate,
+            peak: bucket.tbf.peak.map_or(0, |peak| peak.rate),
+        }))
     }
 
     fn link(&mut self, name: &str) -> io::Result<Option<Link>> {

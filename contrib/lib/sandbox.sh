@@ -78,7 +78,8 @@ sandbox_daemons() {
     install -m 0644 "$1" /run/sandbox/config.toml
     chown "$SANDBOX_HELPER_USER" /run/sandbox/helper
     "$binaries/bwflowd" --user "$SANDBOX_DAEMON_USER" --helper-user "$SANDBOX_HELPER_USER" \
-        --runtime-directory /run/sandbox/daemon >/run/sandbox/bwflowd.log 2>&1 &
+        --runtime-directory /run/sandbox/daemon --state-directory /run/sandbox/state \
+        >/run/sandbox/bwflowd.log 2>&1 &
     daemon_pid=$!
     setpriv --reuid "$SANDBOX_HELPER_USER" --regid nogroup --clear-groups --no-new-privs \
         --bounding-set=-all --inh-caps=-all \

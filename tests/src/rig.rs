@@ -83,6 +83,11 @@ impl Rig {
         self.directory().join("state")
     }
 
+    /// bwflowd's state directory.
+    pub fn daemon_state(&self) -> PathBuf {
+        self.directory().join("daemon-state")
+    }
+
     /// The configuration file.
     pub fn config(&self) -> PathBuf {
         self.directory().join("config.toml")
@@ -117,7 +122,9 @@ impl Rig {
             ])
             .args(["--address", &self.bus.address()])
             .arg("--runtime-directory")
-            .arg(self.directory().join("run"));
+            .arg(self.directory().join("run"))
+            .arg("--state-directory")
+            .arg(self.daemon_state());
         command
     }
 

@@ -1,6 +1,6 @@
 //! The token bucket filter's configuration message (`linux/pkt_sched.h`, `net/sched/sch_tbf.c`).
 
-use super::socket::push_attribute;
+use super::socket::{attributes, push_attribute};
 
 const TCA_TBF_PARMS: u16 = 1;
 const TCA_TBF_RATE64: u16 = 4;
@@ -65,6 +65,44 @@ impl Tbf {
     }
 }
 
+/// What a bucket's dump can be believed for: its rates, but not its size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// How fast tokens come in, bytes per second.
+    pub rate: u64,
+    /// The cap while there are tokens, bytes per second; 0 is none.
+    pub peak: u64,
+}
+
+impl Rates {
+    /// Reads `TCA_OPTIONS` as the kernel dumps them; `None` when they are not a bucket's.
+    pub fn parse(options: &[u8]) -> Option<Self> {
+        let mut rates = None;
+        let (mut wide_rate, mut wide_peak) = (None, None);
+        for attribute in attributes(options, 0) {
+            let value = attribute.value();
+            let wide = || value.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes));
+            match attribute.kind() {
+                TCA_TBF_PARMS => {
+                    // struct tc_tbf_qopt: two of tc_ratespec, each with its rate at offset 8.
+                    let word = |offset: usize| value.get(offset..)?.first_chunk();
+                    rates = Some(Self {
+                        rate: u32::from_ne_bytes(*word(8)?).into(),
+                        peak: u32::from_ne_bytes(*word(20)?).into(),
+                    });
+                }
+                TCA_TBF_RATE64 => wide_rate = wide(),
+                TCA_TBF_PRATE64 => wide_peak = wide(),
+                _ => {}
+            }
+        }
+        rates.map(|rates| Self {
+            rate: wide_rate.unwrap_or(rates.rate),
+            peak: wide_peak.unwrap_or(rates.peak),
+        })
+    }
+}
+
 /// `struct tc_ratespec`; a rate that doesn't fit is all ones and travels in an attribute.
 fn push_rate(parms: &mut Vec<u8>, rate: u64, mtu: u32) {
     // What iproute2 would index its rate table by: 256 cells up to the largest packet.
@@ -123,6 +161,25 @@ mod tests {
             push_attribute(&mut body, attribute.kind(), &value);
         }
         frame(36, 0x505, sequence, &body)
+    }
+
+    proptest! {
+        #[test]
+        fn rates_are_read_back(rate in 1u64..1 << 50, peak in prop::option::of(1u64..1 << 50)) {
+            let tbf = Tbf {
+                rate,
+                burst: 3000,
+                limit: 3000,
+                peak: peak.map(|rate| Peak { rate, burst: 3000 }),
+            };
+            let expected = Rates { rate, peak: peak.unwrap_or(0) };
+            prop_assert_eq!(Rates::parse(&tbf.options()), Some(expected));
+        }
+
+        #[test]
+        fn no_options_make_it_fall_over(options in prop::collection::vec(any::<u8>(), 0..64)) {
+            let _ = Rates::parse(&options);
+        }
     }
 
     fn ours(tbf: &Tbf, like: &[u8]) -> Vec<u8> {

@@ -10,6 +10,7 @@ const TERMS: Terms = Terms {
     packet: 1518,
     fastest: 125_000_000,
     sending_only: true,
+    exact: false,
 };
 
 const HELD: Form = Form::Held {
@@ -110,28 +111,36 @@ fn a_link_that_is_not_armed_opens_above_the_arming_level() {
 
 #[test]
 fn a_rate_is_changed_only_when_it_matters() {
+    let held = |rate| Form::Held { rate, packet: 1518 };
+    assert_eq!(TERMS.decide(0, &held(19_900), false), Step::Keep);
+    assert_eq!(TERMS.decide(0, &held(19_000), false), Step::Hold);
     assert_eq!(
-        TERMS.decide(
-            0,
-            &Form::Held {
-                rate: 20_100,
-                packet: 1518
-            },
-            false
-        ),
-        Step::Keep
+        TERMS.decide(0, &held(20_001), false),
+        Step::Hold,
+        "more than granted is too much"
     );
-    assert_eq!(
-        TERMS.decide(
-            0,
-            &Form::Held {
-                rate: 21_000,
-                packet: 1518
-            },
-            false
-        ),
-        Step::Hold
-    );
+    let asked_for = Terms {
+        exact: true,
+        ..TERMS
+    };
+    assert_eq!(asked_for.decide(0, &held(19_999), false), Step::Hold);
+    assert_eq!(asked_for.decide(0, &held(20_000), false), Step::Keep);
+}
+
+#[test]
+fn another_cap_is_installed_at_once() {
+    for (installed, wanted) in [(0, 1_000_000), (1_000_000, 0), (1_000_000, 1_000_001)] {
+        let terms = Terms {
+            peak: wanted,
+            ..TERMS
+        };
+        let bucket = Bucket::full(TERMS.rate, 300_000_000, 0, Duration::ZERO).capped(installed);
+        let step = terms.decide(300_000_000, &Form::Armed(bucket), false);
+        assert_eq!(step, Step::Arm, "{installed} -> {wanted}");
+        let bucket = bucket.capped(wanted);
+        let step = terms.decide(300_000_000, &Form::Armed(bucket), false);
+        assert_eq!(step, Step::Keep);
+    }
 }
 
 #[test]
@@ -185,6 +194,14 @@ fn an_open_link_is_looked_at_before_half_of_the_rest_can_be_gone() {
     assert_eq!(next, Duration::from_secs(15));
     let next = TERMS.next_look(2_500_000_000, &Form::Open, 0, false);
     assert_eq!(next, Duration::from_secs(10));
+}
+
+#[test]
+fn a_link_that_cannot_use_its_rest_up_for_long_is_looked_at_seldom() {
+    let next = |left| TERMS.next_look(left, &Form::Open, 0, false).as_secs();
+    assert_eq!(next(15_000_000_000), 15);
+    assert_eq!(next(50_000_000_000), 50);
+    assert_eq!(next(i64::MAX), 300);
 }
 
 #[test]

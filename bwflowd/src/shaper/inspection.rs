@@ -6,6 +6,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::Shaper;
+use super::effect::Found;
 use crate::contest;
 use crate::foreign::Root;
 use crate::kernel::Kernel;
@@ -23,6 +24,9 @@ impl Shaper {
     ) -> io::Result<Option<Duration>> {
         let root = kernel.root(index)?;
         if root == Root::Ours {
+            if self.form == Form::Open && self.account.is_none() && self.granted {
+                self.found = kernel.rates(index)?.map(Found::new);
+            }
             // Somebody may have changed its numbers: only what we install is known.
             self.form = Form::Unknown;
             self.blocked_by.clear();

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+use bwflow_proto::state::LinkState;
 use proptest::prelude::*;
 
 use super::*;
+use crate::foreign::Root;
 use crate::simulator::{NAME, Simulator, pfifo};
 
 const GIGABIT: u64 = 125_000_000;
