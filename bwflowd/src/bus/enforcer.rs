@@ -47,8 +47,8 @@ impl Enforcer {
 impl Enforcer {
     /// Replaces the grant of a link: Count (s), InterfaceIndex (u), TxCounter (t), RxCounter (t),
     /// BoottimeUSec (t), AvailableBytes (x), AvailableReceiveBytes (x), DripBytesPerSecond (t),
-    /// RateBytesPerSecond (t), PeakBytesPerSecond (t), PollIntervalUSec (t). The link's object
-    /// appears with its first grant or ledger.
+    /// RateBytesPerSecond (t), PeakBytesPerSecond (t), MinRateBytesPerSecond (t), PollIntervalUSec
+    /// (t). The link's object appears with its first grant or ledger.
     async fn set_grant(
         &self,
         #[zbus(header)] header: Header<'_>,
@@ -74,7 +74,8 @@ impl Enforcer {
             .await
     }
 
-    /// Takes bwflow's limit off a link and forgets it. Unknown names are no error.
+    /// Forgets a link's grant and ledger and takes their limit off; what an administrator has set
+    /// by hand stays. Unknown names are no error.
     async fn forget(
         &self,
         #[zbus(header)] header: Header<'_>,
@@ -83,6 +84,20 @@ impl Enforcer {
     ) -> Result<(), Error> {
         self.doorkeeper.admit(connection, &header).await?;
         self.pass_on(|reply| Command::Forget(interface, reply))
+            .await
+    }
+
+    /// The helper has booked these top-ups, by their ids, and they are pending no more. Unknown
+    /// ids are no error.
+    async fn confirm_top_ups(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        interface: String,
+        ids: Vec<String>,
+    ) -> Result<(), Error> {
+        self.doorkeeper.admit(connection, &header).await?;
+        self.pass_on(|reply| Command::ConfirmTopUps(interface, ids, reply))
             .await
     }
 }

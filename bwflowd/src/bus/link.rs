@@ -4,21 +4,30 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bwflow_proto::claim::{Claim, Options, TopUp};
 use bwflow_proto::grant::Grant;
 use bwflow_proto::ledger::LedgerView;
+use zbus::message::Header;
 use zbus::names::InterfaceName;
 use zbus::object_server::SignalEmitter;
-use zbus::{OwnedVariant, Variant, interface};
+use zbus::{Connection, OwnedVariant, Variant, interface};
 
+use super::failure::Failure;
+use super::verbs::Verbs;
 use crate::board::{Board, LinkView};
+use crate::decision::Decision;
 
 type Dict = HashMap<String, OwnedVariant>;
 
 /// The interface object of one link; reads from the board.
+///
+/// Every method takes `&self`: one that took `&mut self` and waited for a password would keep
+/// everybody from reading the properties.
 #[derive(Debug)]
 pub struct Link {
     name: String,
     board: Arc<Board>,
+    verbs: Arc<Verbs>,
 }
 
 impl Link {
@@ -26,15 +35,29 @@ impl Link {
     pub const INTERFACE: &'static str = "org.bwflow1.Link";
 
     /// The object of the link with this name.
-    pub fn new(name: &str, board: Arc<Board>) -> Self {
+    pub fn new(name: &str, board: Arc<Board>, verbs: Arc<Verbs>) -> Self {
         Self {
             name: name.to_owned(),
             board,
+            verbs,
         }
     }
 
     fn view(&self) -> LinkView {
         self.board.link(&self.name).unwrap_or_default()
+    }
+
+    async fn decide(
+        &self,
+        connection: &Connection,
+        header: &Header<'_>,
+        decision: Decision,
+    ) -> Result<(), Failure> {
+        let grant = self.view().grant;
+        let min_rate = grant.map_or(0, |grant| grant.min_rate_bytes_per_second);
+        self.verbs
+            .carry_out(connection, header, &self.name, min_rate, decision)
+            .await
     }
 }
 
@@ -50,8 +73,100 @@ fn ledger_dict(ledger: Option<LedgerView>) -> Dict {
         .unwrap_or_default()
 }
 
+fn claim_dict(claim: Option<Claim>) -> Dict {
+    claim
+        .and_then(|claim| Dict::try_from(Variant::from(claim)).ok())
+        .unwrap_or_default()
+}
+
 #[interface(name = "org.bwflow1.Link")]
 impl Link {
+    /// Caps the link to a rate, at least 1 byte per second, while its budget lasts; the grant
+    /// still holds under it. Replaces an earlier throttle. Options: DurationUSec (t, from now) or
+    /// UntilUSec (t, wall clock), without either it holds until it is cleared; Reason (s, at most
+    /// 200 bytes); Force (b), without which a rate under the configured min_rate is refused with
+    /// org.bwflow1.Error.BelowMinRate. polkit action org.bwflow1.throttle.
+    async fn throttle(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        rate_bytes_per_second: u64,
+        options: Options,
+    ) -> Result<(), Failure> {
+        let decision = Decision::Throttle(rate_bytes_per_second, options);
+        self.decide(connection, &header, decision).await
+    }
+
+    /// Ends the throttle; none is no error. polkit action org.bwflow1.throttle.
+    async fn clear_throttle(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<(), Failure> {
+        self.decide(connection, &header, Decision::ClearThrottle)
+            .await
+    }
+
+    /// Lifts every limit, or holds the link to a rate, whatever the budget; what flows is charged.
+    /// Replaces an earlier override. Options: those of Throttle; RateBytesPerSecond (t), no limit
+    /// without it; TopUpBytes (t) does what TopUp does, and both or neither is done. polkit
+    /// action org.bwflow1.override, and org.bwflow1.top-up with TopUpBytes.
+    #[zbus(name = "Override")]
+    async fn override_limit(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        options: Options,
+    ) -> Result<(), Failure> {
+        self.decide(connection, &header, Decision::Override(options))
+            .await
+    }
+
+    /// Ends the override; none is no error. polkit action org.bwflow1.override.
+    async fn clear_override(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<(), Failure> {
+        self.decide(connection, &header, Decision::ClearOverride)
+            .await
+    }
+
+    /// Adds bytes to this period's budget; the only option is Reason (s). Returns when that cannot
+    /// get lost any more; the helper books it. polkit action org.bwflow1.top-up.
+    async fn top_up(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        bytes: u64,
+        options: Options,
+    ) -> Result<(), Failure> {
+        let decision = Decision::TopUp(bytes, options);
+        self.decide(connection, &header, decision).await
+    }
+
+    /// The manual throttle; empty when there is none. RateBytesPerSecond (t), OwnerUID (u), Owner
+    /// (s, may be empty), Reason (s, may be empty), SetAtUSec (t), ExpiresUSec (t, 0 if it holds
+    /// until it is cleared); times are microseconds since the Unix epoch.
+    #[zbus(property, name = "Throttle")]
+    fn current_throttle(&self) -> Dict {
+        claim_dict(self.view().throttle)
+    }
+
+    /// The override, with the keys of Throttle; RateBytesPerSecond is 0 when every limit is
+    /// lifted. Empty when there is none.
+    #[zbus(property, name = "Override")]
+    fn current_override(&self) -> Dict {
+        claim_dict(self.view().override_claim)
+    }
+
+    /// Top-ups that the helper has yet to book, oldest first: Id (s), Bytes (t), OwnerUID (u),
+    /// Owner (s), Reason (s), AtUSec (t).
+    #[zbus(property)]
+    fn pending_top_ups(&self) -> Vec<TopUp> {
+        self.view().top_ups
+    }
+
     /// The interface's name, e.g. "eth0".
     #[zbus(property(emits_changed_signal = "const"))]
     fn interface(&self) -> String {
@@ -140,6 +255,15 @@ pub async fn announce(
     }
     if before.ledger != now.ledger {
         changed.insert("Ledger", ledger_dict(now.ledger.clone()).into());
+    }
+    if before.throttle != now.throttle {
+        changed.insert("Throttle", claim_dict(now.throttle.clone()).into());
+    }
+    if before.override_claim != now.override_claim {
+        changed.insert("Override", claim_dict(now.override_claim.clone()).into());
+    }
+    if before.top_ups != now.top_ups {
+        changed.insert("PendingTopUps", now.top_ups.clone().into());
     }
     if !changed.is_empty() {
         let interface = InterfaceName::from_static_str_unchecked(Link::INTERFACE);

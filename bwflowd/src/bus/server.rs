@@ -13,9 +13,11 @@ use zbus::fdo::{DBusProxy, ObjectManager};
 use zbus::object_server::SignalEmitter;
 use zbus::{Connection, connection::Builder};
 
+use super::authority::Authority;
 use super::enforcer::Enforcer;
 use super::link::{Link, announce};
 use super::manager::Manager;
+use super::verbs::Verbs;
 use crate::board::{Board, LinkView};
 use crate::enforcer::Command;
 
@@ -26,11 +28,11 @@ const RETRY: Duration = Duration::from_millis(500);
 pub struct Server {
     /// The bus's address; the system bus when none is given.
     pub address: Option<String>,
-    /// The only user who may call `Enforcer`.
+    /// The only user who may call `Enforcer`, and the one whom no verb obeys.
     pub helper_uid: u32,
     /// What is shown.
     pub board: Arc<Board>,
-    /// Where `Enforcer`'s calls go.
+    /// Where `Enforcer`'s calls and authorised verbs go.
     pub commands: mpsc::Sender<Command>,
 }
 
@@ -55,6 +57,11 @@ impl Server {
             connection,
             helper,
             shown: BTreeMap::new(),
+            // What waited on an earlier connection has ended with it.
+            verbs: Arc::new(Verbs::new(
+                Authority::new(self.helper_uid),
+                self.commands.clone(),
+            )),
         };
         session.show(&self.board).await?;
         session.connection.request_name(NAME).await?;
@@ -85,6 +92,7 @@ pub struct Session {
     connection: Connection,
     helper: Arc<AtomicBool>,
     shown: BTreeMap<String, LinkView>,
+    verbs: Arc<Verbs>,
 }
 
 impl Session {
@@ -136,7 +144,7 @@ impl Session {
             let path = link_path(name);
             match self.shown.get(name) {
                 None => {
-                    let link = Link::new(name, board.clone());
+                    let link = Link::new(name, board.clone(), self.verbs.clone());
                     server.at(path, link).await?;
                     listed = true;
                 }
