@@ -54,8 +54,8 @@ nothing_skipped() {
     ! grep -E '(^|[^0-9])[1-9][0-9]* (skipped|ignored)|^ *(SKIP|skipped:)' "$logs"/*
 }
 
-install_packages cc=gcc ld=binutils dbus-daemon=dbus dbus-send=dbus ip=iproute2 ping=iputils-ping \
-    iperf3=iperf3 shellcheck=shellcheck setpriv=util-linux ps=procps awk=mawk systemd-analyze=systemd
+install_packages cc=gcc ld=binutils dbus-daemon=dbus dbus-send=dbus dbus-monitor=dbus ip=iproute2 ping=iputils-ping \
+    iperf3=iperf3 shellcheck=shellcheck setpriv=util-linux pkttyagent=polkitd ps=procps awk=mawk systemd-analyze=systemd
 [[ -e /usr/include/stdlib.h ]] || apt-get install -y -qq --no-install-recommends libc6-dev >&2
 ensure_rust
 PATH=$(dirname "$cargo"):$PATH

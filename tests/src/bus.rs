@@ -11,6 +11,10 @@ use zbus::connection::Builder;
 use crate::process::{Process, source};
 use crate::wait::wait_for;
 
+/// What lets polkitd onto the bus, and tells root's part of it from others'.
+const POLKIT: &str = "  <include ignore_missing=\"yes\">\
+     /usr/share/dbus-1/system.d/org.freedesktop.PolicyKit1.conf</include>\n</busconfig>";
+
 /// A `dbus-daemon` that ends with this value.
 #[derive(Debug)]
 pub struct Bus {
@@ -33,7 +37,8 @@ impl Bus {
         let config = fs::read_to_string(source().join("contrib/lib/bus.conf.in"))
             .unwrap()
             .replace("@SOCKET@", directory.join("bus").to_str().unwrap())
-            .replace("@POLICY@", policy_file.to_str().unwrap());
+            .replace("@POLICY@", policy_file.to_str().unwrap())
+            .replace("</busconfig>", POLKIT);
         fs::write(directory.join("bus.conf"), config).unwrap();
         Self {
             process: Self::spawn(directory),

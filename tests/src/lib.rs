@@ -6,9 +6,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod bus;
+pub mod caller;
 pub mod config;
 pub mod net;
+pub mod polkit;
 pub mod process;
 pub mod rig;
+pub mod snapshot;
 pub mod traffic;
 pub mod wait;

@@ -27,6 +27,11 @@ impl Process {
             .stdin(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        Self::of(child)
+    }
+
+    /// Takes over one that was started already.
+    pub fn of(child: Child) -> Self {
         Self {
             child,
             ended: false,

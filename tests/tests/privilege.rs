@@ -152,9 +152,17 @@ fn the_daemon_refuses_others_even_when_the_bus_lets_them_through() {
         .collect();
     command = Command::new("ip");
     rig.start_daemon_by(command.args(arguments));
-    let error = call(&rig, "root", &FORGET).unwrap_err();
-    assert!(error.contains("AccessDenied"), "{error}");
-    assert!(error.contains("only bwflow-helper"), "{error}");
+    let confirm = [
+        "/org/bwflow1",
+        "org.bwflow1.Enforcer.ConfirmTopUps",
+        "string:wan0",
+        "array:string:0123",
+    ];
+    for method in [&FORGET[..], &confirm[..]] {
+        let error = call(&rig, "root", method).unwrap_err();
+        assert!(error.contains("AccessDenied"), "{error}");
+        assert!(error.contains("only bwflow-helper"), "{error}");
+    }
 }
 
 #[test]

@@ -1,0 +1,665 @@
+//! Who may change a link by hand: a real bus, a real polkitd, a real agent that types passwords.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs::{self, File};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use bwflow_proto::bus::link_path;
+use bwflow_tests::caller::{Answer, Caller};
+use bwflow_tests::config::young;
+use bwflow_tests::net::LINK;
+use bwflow_tests::polkit::{PASSWORD, Polkit, grants};
+use bwflow_tests::process::{Process, source};
+use bwflow_tests::rig::{HELPER_USER, Rig};
+use bwflow_tests::snapshot::Snapshot;
+use bwflow_tests::wait::wait_for;
+use futures_util::StreamExt as _;
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use zbus::fdo::{PropertiesChangedStream, PropertiesProxy};
+
+/// Somebody without any privilege.
+const USER: &str = "games";
+/// Somebody else without any privilege.
+const OTHER: &str = "man";
+
+const THROTTLE: &str = "org.bwflow1.throttle";
+const OVERRIDE: &str = "org.bwflow1.override";
+const TOP_UP: &str = "org.bwflow1.top-up";
+
+/// Every verb with arguments that make sense, and the action it needs.
+fn verbs() -> [(&'static str, Value, &'static str); 5] {
+    let hour = 3_600_000_000_u64;
+    [
+        (
+            "Throttle",
+            json!({"number": 625_000, "options": {"DurationUSec": hour, "Reason": "a test"}}),
+            THROTTLE,
+        ),
+        ("ClearThrottle", json!({}), THROTTLE),
+        (
+            "Override",
+            json!({"options": {"DurationUSec": hour}}),
+            OVERRIDE,
+        ),
+        ("ClearOverride", json!({}), OVERRIDE),
+        ("TopUp", json!({"number": 1_000_000}), TOP_UP),
+    ]
+}
+
+/// A throttled link whose helper has gone, so that nothing changes unless somebody decides it.
+fn quiet_rig() -> Rig {
+    let mut rig = Rig::new();
+    rig.start(&young("30 MB", "1 kB", ""));
+    rig.wait_state("throttled", Duration::from_secs(5));
+    settle(&mut rig);
+    rig
+}
+
+fn settle(rig: &mut Rig) {
+    rig.helper.take().unwrap().terminate();
+    wait_for("the helper's leaving", Duration::from_secs(5), || {
+        rig.owner("org.bwflow1.Helper").is_none().then_some(())
+    });
+}
+
+/// Hears what changes on the link.
+struct Listener {
+    runtime: tokio::runtime::Runtime,
+    signals: PropertiesChangedStream,
+}
+
+impl Listener {
+    fn new(rig: &Rig) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let signals = runtime.block_on(async {
+            let connection = rig.bus.connect().await;
+            let properties = PropertiesProxy::new(&connection, "org.bwflow1", link_path(LINK))
+                .await
+                .unwrap();
+            properties.receive_properties_changed().await.unwrap()
+        });
+        Self { runtime, signals }
+    }
+
+    /// Waits for a signal that tells the property's new value.
+    fn next_with(&mut self, property: &str) {
+        let next = async {
+            loop {
+                let signal = self.signals.next().await.unwrap();
+                let arguments = signal.args().unwrap();
+                let changed = arguments.changed_properties();
+                if changed.contains_key(property) {
+                    return;
+                }
+            }
+        };
+        self.runtime
+            .block_on(async { tokio::time::timeout(Duration::from_secs(5), next).await })
+            .unwrap_or_else(|_| panic!("no signal about {property}"));
+    }
+}
+
+fn with(call: &Value, key: &str, value: Value) -> Value {
+    let mut call = call.clone();
+    call[key] = value;
+    call
+}
+
+fn interactive(call: &Value) -> Value {
+    with(call, "interactive", json!(true))
+}
+
+fn assert_refused(answer: &Answer, error: &str, text: &str) {
+    assert_eq!(answer.error, error, "{answer:?}");
+    assert!(answer.text.contains(text), "{text:?} is not in {answer:?}");
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// The median and the slowest of 100 reads of all properties. Of five rounds the best counts:
+/// what waits for a lock waits in each, and what waits for a busy machine's processor does not.
+fn reads(caller: &mut Caller) -> (Duration, Duration) {
+    let round = |_| {
+        let mut times: Vec<_> = (0..100)
+            .map(|_| {
+                let read = caller.call("GetAll", json!({}));
+                assert!(read.is_ok(), "{read:?}");
+                read.took
+            })
+            .collect();
+        times.sort_unstable();
+        (times[50], times[99])
+    };
+    (0..5)
+        .map(round)
+        .min_by_key(|(_, slowest)| *slowest)
+        .unwrap()
+}
+
+#[test]
+fn an_unprivileged_user_reads_everything_and_every_verb_is_refused() {
+    let rig = quiet_rig();
+    let _polkit = Polkit::start(&rig, "");
+    let before = Snapshot::take(&rig);
+    let mut user = Caller::new(&rig, USER);
+    assert!(user.call("GetAll", json!({})).is_ok());
+    for (method, call, action) in verbs() {
+        let refused = user.call(method, call.clone());
+        assert_refused(&refused, "InteractiveAuthorizationRequired", action);
+        // There is no agent that could ask.
+        let refused = user.call(method, interactive(&call));
+        assert_refused(&refused, "AccessDenied", action);
+        assert_refused(&refused, "AccessDenied", "use sudo");
+    }
+    assert_eq!(Snapshot::take(&rig), before, "a denial changes nothing");
+}
+
+#[test]
+fn root_is_served_without_a_question() {
+    let rig = quiet_rig();
+    let mut root = Caller::new(&rig, "root");
+    for (method, call, _) in verbs() {
+        let before = Snapshot::take(&rig);
+        let answer = root.call(method, call);
+        assert!(answer.is_ok(), "{method}: {answer:?}");
+        assert_ne!(Snapshot::take(&rig), before, "{method} changes something");
+    }
+}
+
+#[test]
+fn whoever_watches_hears_of_each_decision() {
+    let rig = quiet_rig();
+    let mut heard = Listener::new(&rig);
+    let mut root = Caller::new(&rig, "root");
+    for ((method, call, _), property) in verbs().into_iter().zip([
+        "Throttle",
+        "Throttle",
+        "Override",
+        "Override",
+        "PendingTopUps",
+    ]) {
+        assert!(root.call(method, call).is_ok());
+        heard.next_with(property);
+    }
+}
+
+#[test]
+fn a_rule_that_grants_one_action_grants_that_one_alone() {
+    let rig = quiet_rig();
+    let mut polkit = Polkit::start(&rig, "");
+    for granted in [THROTTLE, OVERRIDE, TOP_UP] {
+        polkit.set_rules(&grants(USER, granted));
+        polkit.restart(&rig);
+        let mut user = Caller::new(&rig, USER);
+        let mut other = Caller::new(&rig, OTHER);
+        for (method, call, action) in verbs() {
+            let before = Snapshot::take(&rig);
+            let refused = other.call(method, call.clone());
+            assert_refused(&refused, "InteractiveAuthorizationRequired", action);
+            let answer = user.call(method, call);
+            if action == granted {
+                assert!(answer.is_ok(), "{method}: {answer:?}");
+                assert_ne!(Snapshot::take(&rig), before, "{method} changes something");
+                println!(
+                    "MEASURED {method} allowed by a polkit rule: {:.1} ms",
+                    milliseconds(answer.took)
+                );
+            } else {
+                assert_refused(&answer, "InteractiveAuthorizationRequired", action);
+                assert_eq!(Snapshot::take(&rig), before, "a denial changes nothing");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_override_that_tops_up_needs_both_authorities() {
+    let rig = quiet_rig();
+    let mut polkit = Polkit::start(&rig, "");
+    let call = json!({"options": {"TopUpBytes": 1_000_000}});
+    let before = Snapshot::take(&rig);
+    for (granted, missing) in [(OVERRIDE, TOP_UP), (TOP_UP, OVERRIDE)] {
+        polkit.set_rules(&grants(USER, granted));
+        polkit.restart(&rig);
+        let mut user = Caller::new(&rig, USER);
+        let refused = user.call("Override", call.clone());
+        assert_refused(&refused, "InteractiveAuthorizationRequired", missing);
+        assert_eq!(Snapshot::take(&rig), before, "{granted} alone does nothing");
+    }
+    polkit.set_rules(&format!(
+        "{}{}",
+        grants(USER, OVERRIDE),
+        grants(USER, TOP_UP)
+    ));
+    polkit.restart(&rig);
+    let answer = Caller::new(&rig, USER).call("Override", call);
+    assert!(answer.is_ok(), "{answer:?}");
+    assert_ne!(Snapshot::take(&rig), before);
+}
+
+#[test]
+fn a_password_decides_and_a_wrong_or_no_password_changes_nothing() {
+    let rig = quiet_rig();
+    let polkit = Polkit::start(&rig, "");
+    let mut user = Caller::new(&rig, USER);
+    let call = interactive(&verbs()[0].1);
+    let before = Snapshot::take(&rig);
+
+    let mut agent = polkit.agent(USER, user.id());
+    let id = user.send("Throttle", call.clone());
+    agent.wait_question(1);
+    let screen = agent.screen();
+    for shown in ["wan0", "5 Mbit/s", "for 1h"] {
+        assert!(screen.contains(shown), "{shown:?} is not in {screen:?}");
+    }
+    assert!(!screen.contains("a test"), "the caller's words: {screen:?}");
+    agent.types("a wrong password");
+    assert_refused(&user.wait(id), "AccessDenied", THROTTLE);
+    assert_eq!(Snapshot::take(&rig), before, "a wrong password");
+
+    let id = user.send("Throttle", call.clone());
+    agent.wait_question(2);
+    agent.interrupts();
+    assert_refused(&user.wait(id), "AccessDenied", THROTTLE);
+    assert_eq!(Snapshot::take(&rig), before, "a cancelled question");
+
+    let mut agent = polkit.agent(USER, user.id());
+    let id = user.send("Throttle", call);
+    agent.wait_question(1);
+    assert_eq!(Snapshot::take(&rig), before, "nothing before the answer");
+    agent.types(PASSWORD);
+    let answer = user.wait(id);
+    assert!(answer.is_ok(), "{answer:?}");
+    assert_ne!(Snapshot::take(&rig), before);
+}
+
+#[test]
+fn one_who_lets_the_question_stand_holds_nobody_up() {
+    let rig = quiet_rig();
+    let _polkit = Polkit::start(&rig, &grants(OTHER, OVERRIDE));
+    let before = Snapshot::take(&rig);
+    let mut user = Caller::new(&rig, USER);
+    user.hang_for(user.id());
+    let call = interactive(&verbs()[0].1);
+    let waiting: Vec<_> = (0..8)
+        .map(|_| user.send("Throttle", call.clone()))
+        .collect();
+    user.wait_questions(8);
+
+    // No more of that user, and of the same connection, at once.
+    let refused = user.call("TopUp", interactive(&verbs()[4].1));
+    assert_refused(&refused, "LimitsExceeded", "8 requests");
+    assert!(refused.took < Duration::from_millis(500), "{refused:?}");
+    let refused = Caller::new(&rig, USER).call("Throttle", call);
+    assert_refused(&refused, "LimitsExceeded", "wait for a password");
+    assert_eq!(Snapshot::take(&rig), before);
+
+    // Everybody still reads, and others are served.
+    let mut other = Caller::new(&rig, OTHER);
+    let (_, slowest) = reads(&mut other);
+    println!(
+        "MEASURED slowest of 100 GetAll while 8 verbs wait for a password: {:.2} ms",
+        milliseconds(slowest)
+    );
+    assert!(slowest < Duration::from_millis(10), "{slowest:?}");
+    let answer = other.call("Override", verbs()[2].1.clone());
+    assert!(answer.is_ok(), "{answer:?}");
+    assert!(answer.took < Duration::from_secs(1), "{answer:?}");
+    assert!(waiting.iter().all(|id| user.answer(*id).is_none()));
+
+    // Who leaves the bus gives the seats back.
+    user.leave();
+    wait_for("a free seat", Duration::from_secs(5), || {
+        let refused = Caller::new(&rig, USER).call("Throttle", verbs()[0].1.clone());
+        (refused.error == "InteractiveAuthorizationRequired").then_some(())
+    });
+}
+
+#[test]
+fn properties_answer_within_10_ms_while_100_questions_stand() {
+    let rig = quiet_rig();
+    let _polkit = Polkit::start(&rig, "");
+    let users = [
+        "games", "man", "lp", "mail", "news", "uucp", "proxy", "backup", "list", "irc", "sync",
+        "sys", "bin",
+    ];
+    let call = interactive(&verbs()[0].1);
+    let mut waiting = Vec::new();
+    for user in users {
+        let mut caller = Caller::new(&rig, user);
+        caller.hang_for(caller.id());
+        let ids: Vec<_> = (0..8)
+            .map(|_| caller.send("Throttle", call.clone()))
+            .collect();
+        caller.wait_questions(8);
+        waiting.push((caller, ids));
+    }
+    let count = users.len() * 8;
+    let mut reader = Caller::new(&rig, "nobody");
+    let (median, slowest) = reads(&mut reader);
+    println!(
+        "MEASURED GetAll while {count} verbs wait for a password: median {:.2} ms, slowest of \
+         100 {:.2} ms",
+        milliseconds(median),
+        milliseconds(slowest)
+    );
+    assert!(slowest < Duration::from_millis(10), "{slowest:?}");
+    for (caller, ids) in &waiting {
+        for id in ids {
+            assert!(caller.answer(*id).is_none(), "{:?}", caller.answer(*id));
+        }
+    }
+}
+
+#[test]
+fn without_polkit_root_is_served_and_others_are_told() {
+    let rig = quiet_rig();
+    let before = Snapshot::take(&rig);
+    let mut user = Caller::new(&rig, USER);
+    for (method, call, _) in verbs() {
+        for call in [interactive(&call), call] {
+            let refused = user.call(method, call);
+            assert_refused(&refused, "AccessDenied", "only root is served");
+            assert_refused(&refused, "AccessDenied", "use sudo");
+        }
+    }
+    assert_eq!(Snapshot::take(&rig), before);
+    let answer = Caller::new(&rig, "root").call("Throttle", verbs()[0].1.clone());
+    assert!(answer.is_ok(), "{answer:?}");
+}
+
+#[test]
+fn polkit_that_dies_over_a_question_means_no_and_its_successor_is_asked_anew() {
+    let rig = quiet_rig();
+    let mut polkit = Polkit::start(&rig, &grants(OTHER, THROTTLE));
+    let before = Snapshot::take(&rig);
+    let mut user = Caller::new(&rig, USER);
+    let agent = polkit.agent(USER, user.id());
+    let id = user.send("Throttle", interactive(&verbs()[0].1));
+    agent.wait_question(1);
+    polkit.kill();
+    assert_refused(
+        &user.wait(id),
+        "AccessDenied",
+        "polkit went away; try again",
+    );
+    assert_eq!(Snapshot::take(&rig), before);
+    let refused = user.call("Throttle", verbs()[0].1.clone());
+    assert_refused(&refused, "AccessDenied", "only root is served");
+    polkit.restart(&rig);
+    let answer = Caller::new(&rig, OTHER).call("Throttle", verbs()[0].1.clone());
+    assert!(answer.is_ok(), "{answer:?}");
+}
+
+#[test]
+fn a_question_that_nobody_waits_for_is_taken_back() {
+    let rig = quiet_rig();
+    let _polkit = Polkit::start(&rig, "");
+    let mut user = Caller::new(&rig, USER);
+    let mut agent = Caller::new(&rig, USER);
+    agent.hang_for(user.id());
+    for _ in 0..8 {
+        user.send("Throttle", interactive(&verbs()[0].1));
+    }
+    agent.wait_questions(8);
+    // polkit also notices by itself; this is about the daemon.
+    let watched = rig.directory().join("watched");
+    let _monitor = Process::start(
+        Command::new("dbus-monitor")
+            .args(["--address", &rig.bus.address()])
+            .arg("member='CancelCheckAuthorization'")
+            .stdout(File::create(&watched).unwrap()),
+    );
+    let count = |word: &str| fs::read_to_string(&watched).unwrap().matches(word).count();
+    // A connection loses its name when it becomes a monitor.
+    wait_for("the monitor", Duration::from_secs(5), || {
+        (count("NameLost") == 1).then_some(())
+    });
+    let begin = Instant::now();
+    user.leave();
+    agent.wait_cancelled(8);
+    println!(
+        "MEASURED 8 questions are off after their asker has left: {:.0} ms",
+        milliseconds(begin.elapsed())
+    );
+    wait_for(
+        "the daemon's word to polkit",
+        Duration::from_secs(5),
+        || (count("string \"bwflowd-") == 8).then_some(()),
+    );
+}
+
+#[test]
+fn the_helper_s_user_is_refused_whatever_a_rule_says() {
+    let rig = quiet_rig();
+    let all: String = [THROTTLE, OVERRIDE, TOP_UP]
+        .iter()
+        .map(|action| grants(HELPER_USER, action))
+        .collect();
+    let _polkit = Polkit::start(&rig, &all);
+    let before = Snapshot::take(&rig);
+    let mut helper = Caller::new(&rig, HELPER_USER);
+    for (method, call, _) in verbs() {
+        // This is the bus.
+        assert_refused(&helper.call(method, call), "AccessDenied", "Rejected");
+    }
+    assert_eq!(Snapshot::take(&rig), before);
+}
+
+#[test]
+fn the_helper_s_user_is_refused_even_when_the_bus_lets_it_through() {
+    let mut rig = Rig::new();
+    let file = rig.directory().join("org.bwflow1.conf");
+    let policy = fs::read_to_string(&file).unwrap();
+    let without: String = policy
+        .lines()
+        .filter(|line| {
+            !line.contains(
+                "<deny send_destination=\"org.bwflow1\" send_interface=\"org.bwflow1.Link\"/>",
+            )
+        })
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert_ne!(without, policy);
+    fs::write(&file, without).unwrap();
+    rig.bus.restart();
+    rig.start(&young("30 MB", "1 kB", ""));
+    rig.wait_state("throttled", Duration::from_secs(5));
+    settle(&mut rig);
+    let _polkit = Polkit::start(&rig, &grants(HELPER_USER, THROTTLE));
+    let before = Snapshot::take(&rig);
+    let mut helper = Caller::new(&rig, HELPER_USER);
+    for (method, call, _) in verbs() {
+        assert_refused(&helper.call(method, call), "AccessDenied", "never by hand");
+    }
+    assert_eq!(Snapshot::take(&rig), before);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_before_anybody_is_asked() {
+    let rig = quiet_rig();
+    let before = Snapshot::take(&rig);
+    // Also to root, and without polkit.
+    let mut root = Caller::new(&rig, "root");
+    let long = "x".repeat(201);
+    for (method, call) in [
+        ("Throttle", json!({"number": 0})),
+        ("Throttle", json!({"number": u64::MAX})),
+        (
+            "Throttle",
+            json!({"number": 1_000_000, "options": {"Colour": "red"}}),
+        ),
+        (
+            "Throttle",
+            json!({"number": 1_000_000, "options": {"DurationUSec": "1h"}}),
+        ),
+        (
+            "Throttle",
+            json!({"number": 1_000_000, "options": {"DurationUSec": 0}}),
+        ),
+        (
+            "Throttle",
+            json!({"number": 1_000_000, "options": {"UntilUSec": 1}}),
+        ),
+        (
+            "Throttle",
+            json!({"number": 1_000_000, "options": {"Reason": long}}),
+        ),
+        (
+            "Throttle",
+            json!({"number": 1_000_000, "options": {"Reason": "x".repeat(5_000)}}),
+        ),
+        (
+            "Throttle",
+            json!({"number": 1_000_000, "options": {"TopUpBytes": 1}}),
+        ),
+        ("Override", json!({"options": {"RateBytesPerSecond": 0}})),
+        ("Override", json!({"options": {"TopUpBytes": 0}})),
+        (
+            "Override",
+            json!({"options": {"DurationUSec": 1, "UntilUSec": u64::MAX}}),
+        ),
+        ("TopUp", json!({"number": 0})),
+        ("TopUp", json!({"number": u64::MAX})),
+        (
+            "TopUp",
+            json!({"number": 1, "options": {"DurationUSec": 1}}),
+        ),
+    ] {
+        let refused = root.call(method, call.clone());
+        assert_eq!(refused.error, "InvalidArgs", "{method} {call}: {refused:?}");
+    }
+    // The configuration's min_rate is 64 kbit/s unless it says otherwise.
+    let slow = json!({"number": 1});
+    let refused = root.call("Throttle", slow.clone());
+    assert_refused(&refused, "org.bwflow1.Error.BelowMinRate", "min_rate");
+    assert_eq!(Snapshot::take(&rig), before);
+    let forced = root.call("Throttle", with(&slow, "options", json!({"Force": true})));
+    assert!(forced.is_ok(), "{forced:?}");
+}
+
+#[test]
+fn polkit_takes_the_shipped_policy_with_just_these_actions_and_defaults() {
+    let rig = Rig::new();
+    let polkit = Polkit::start(&rig, "");
+    let output = polkit
+        .command("pkaction")
+        .arg("--verbose")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let actions: Vec<_> = text
+        .split("\n\n")
+        .filter(|block| !block.trim().is_empty())
+        .collect();
+    assert_eq!(actions.len(), 3, "{text}");
+    for (block, action) in actions.iter().zip([OVERRIDE, THROTTLE, TOP_UP]) {
+        let mut lines = block.trim().lines();
+        assert_eq!(lines.next().unwrap(), format!("{action}:"));
+        let field = |name: &str| {
+            let found = block
+                .lines()
+                .find_map(|line| line.trim().strip_prefix(name));
+            found
+                .unwrap_or_else(|| panic!("no {name} in {block}"))
+                .trim()
+        };
+        assert_eq!(field("implicit any:"), "auth_admin");
+        assert_eq!(field("implicit inactive:"), "auth_admin");
+        assert_eq!(field("implicit active:"), "auth_admin_keep");
+        assert_eq!(
+            field("annotation:"),
+            "org.freedesktop.policykit.owner -> unix-user:daemon"
+        );
+        assert_eq!(field("vendor:"), "bwflow");
+        for name in ["description:", "message:", "icon:"] {
+            assert!(!field(name).is_empty(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_example_rule_lets_a_group_throttle_and_no_more() {
+    let rig = quiet_rig();
+    let example = fs::read_to_string(source().join("polkit/50-bwflow-example.rules")).unwrap();
+    assert!(example.contains("isInGroup(\"netadmin\")"));
+    // A user's own group; everybody else stays out.
+    let _polkit = Polkit::start(&rig, &example.replace("netadmin", OTHER));
+    let mut member = Caller::new(&rig, OTHER);
+    for (method, call, action) in verbs() {
+        let answer = member.call(method, call);
+        if action == THROTTLE {
+            assert!(answer.is_ok(), "{method}: {answer:?}");
+        } else {
+            assert_refused(&answer, "InteractiveAuthorizationRequired", action);
+        }
+    }
+    let refused = Caller::new(&rig, USER).call("Throttle", verbs()[0].1.clone());
+    assert_refused(&refused, "InteractiveAuthorizationRequired", THROTTLE);
+}
+
+#[test]
+fn nobody_else_takes_the_daemon_s_name() {
+    let rig = Rig::new();
+    for user in ["root", USER, HELPER_USER] {
+        let output = bwflow_tests::caller::as_user(user)
+            .args(["dbus-send", &format!("--bus={}", rig.bus.address())])
+            .args(["--print-reply", "--dest=org.freedesktop.DBus", "/"])
+            .args([
+                "org.freedesktop.DBus.RequestName",
+                "string:org.bwflow1",
+                "uint32:4",
+            ])
+            .output()
+            .unwrap();
+        assert!(!output.status.success(), "{user}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains("AccessDenied"), "{user}: {text}");
+    }
+    assert_eq!(rig.owner("org.bwflow1"), None);
+}
+
+#[test]
+fn a_daemon_that_ends_over_a_question_leaves_nothing_behind() {
+    let mut rig = quiet_rig();
+    let polkit = Polkit::start(&rig, "");
+    let mut user = Caller::new(&rig, USER);
+    let agent = polkit.agent(USER, user.id());
+    let claims = fs::read_to_string(rig.daemon_state().join("claims.json")).ok();
+    let id = user.send("Throttle", interactive(&verbs()[0].1));
+    agent.wait_question(1);
+    let begin = Instant::now();
+    rig.daemon.as_ref().unwrap().signal(Signal::SIGTERM);
+    rig.daemon.as_mut().unwrap().wait();
+    assert!(
+        begin.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begin.elapsed()
+    );
+    assert!(!user.wait(id).is_ok());
+    assert_eq!(
+        fs::read_to_string(rig.daemon_state().join("claims.json")).ok(),
+        claims
+    );
+    let tc = Command::new("ip")
+        .args([
+            "netns",
+            "exec",
+            rig.pair.inside.name(),
+            "tc",
+            "qdisc",
+            "show",
+        ])
+        .output()
+        .unwrap();
+    assert!(!String::from_utf8(tc.stdout).unwrap().contains("b0f1:"));
+}
