@@ -12,6 +12,9 @@ use crate::decision::{Author, Decision, Refusal};
 /// More top-ups than anybody books by hand before the helper comes round.
 pub const MAX_TOP_UPS: usize = 1000;
 
+/// A wall clock that is further off has been set, microseconds.
+const STEP_USEC: u64 = 1_000_000;
+
 /// What decides when a claim is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -68,11 +71,15 @@ impl Standing {
         self.left(clock).is_some_and(|left| left.is_zero())
     }
 
-    /// Computes anew what the wall clock will show at its end, now that somebody has set that.
+    /// Computes anew what the wall clock will show at its end, now that somebody may have set
+    /// that. Two readings of two clocks are never quite the same, and that is no step.
     fn restate(&mut self, clock: &Clock) {
         if let End::Boottime(at) = self.end {
             let left = usec(at.saturating_sub(clock.boottime));
-            self.claim.expires_usec = clock.wall_usec.saturating_add(left);
+            let expires = clock.wall_usec.saturating_add(left);
+            if expires.abs_diff(self.claim.expires_usec) >= STEP_USEC {
+                self.claim.expires_usec = expires;
+            }
         }
     }
 
@@ -195,7 +202,7 @@ impl Claims {
             .map(|left| clock.boottime + left)
     }
 
-    /// Somebody has set the wall clock.
+    /// Somebody may have set the wall clock.
     pub fn restate(&mut self, clock: &Clock) {
         for standing in [&mut self.throttle, &mut self.override_claim]
             .into_iter()

@@ -26,8 +26,8 @@ struct Installed {
 #[derive(Debug)]
 pub(crate) struct Simulator {
     now: Duration,
-    /// What the wall clock shows, microseconds since the Unix epoch.
-    pub(crate) wall_usec: u64,
+    /// How far the wall clock is ahead of `now`, microseconds.
+    pub(crate) ahead_usec: u64,
     /// The link, while there is one.
     pub(crate) link: Option<Link>,
     bucket: Option<Installed>,
@@ -58,7 +58,7 @@ impl Simulator {
         };
         Self {
             now: Duration::from_secs(1000),
-            wall_usec: 1_800_000_000_000_000,
+            ahead_usec: 1_800_000_000_000_000,
             link: Some(link),
             bucket: None,
             foreign: None,
@@ -74,7 +74,6 @@ impl Simulator {
     pub(crate) fn pass(&mut self, time: Duration, wanted: u64) {
         const NANO: u128 = 1_000_000_000;
         self.now += time;
-        self.wall_usec += usec(time);
         let Some(link) = &mut self.link else { return };
         let mut bytes = u128::from(wanted.min(self.speed)) * time.as_nanos();
         if let Some(bucket) = &mut self.bucket {
@@ -104,8 +103,9 @@ impl Simulator {
 
     /// The machine boots: everything is as new, and that took `time`.
     pub(crate) fn reboot(&mut self, time: Duration) {
+        let wall_usec = self.wall_usec() + usec(time);
         self.now = Duration::from_secs(10);
-        self.wall_usec += usec(time);
+        self.ahead_usec = wall_usec - usec(self.now);
         self.bucket = None;
         self.foreign = None;
         if let Some(link) = &mut self.link {
@@ -131,7 +131,7 @@ impl Kernel for Simulator {
     }
 
     fn wall_usec(&self) -> u64 {
-        self.wall_usec
+        usec(self.now) + self.ahead_usec
     }
 
     fn rates(&mut self, _index: u32) -> io::Result<Option<Rates>> {

@@ -59,7 +59,10 @@ impl Store {
         let written = file.clock();
         let same_boot = !self.boot.is_empty() && file.boot == self.boot;
         self.links = file.into_claims();
-        if !same_boot {
+        if same_boot {
+            // The clock may have been set while nobody looked.
+            self.restate(clock);
+        } else {
             for claims in self.links.values_mut() {
                 claims.reboot(&written, clock);
             }
@@ -135,7 +138,7 @@ impl Store {
         over
     }
 
-    /// Somebody has set the wall clock: what it will show at the ends is computed anew.
+    /// Somebody may have set the wall clock: what it will show at the ends is computed anew.
     pub fn restate(&mut self, clock: &Clock) {
         let before = self.links.clone();
         for claims in self.links.values_mut() {

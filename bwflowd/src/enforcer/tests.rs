@@ -8,6 +8,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::simulator::{NAME, Simulator};
 
+mod history;
+
 const GIGABIT: u64 = 125_000_000;
 const DRIP: u64 = 20_000;
 

@@ -30,11 +30,11 @@ impl<K: Kernel> Enforcer<K> {
         let before = self.store.get(name);
         let mut claims = before.clone();
         claims.decide(decision, author, &clock, new_id)?;
-        claims.granted |= self
-            .links
-            .get(name)
-            .is_some_and(|it| it.shaper.is_granted());
         if claims != before {
+            claims.granted |= self
+                .links
+                .get(name)
+                .is_some_and(|it| it.shaper.is_granted());
             self.store.replace(name, claims, &clock).map_err(|error| {
                 Refusal::Failed(format!("the decision cannot be written down: {error}"))
             })?;
