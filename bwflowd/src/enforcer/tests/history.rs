@@ -333,7 +333,10 @@ impl History {
                         assert!(throttle.is_none_or(|rate| Some(rate) > cap));
                     }
                     (Some(_), "throttled") => {
-                        assert_eq!((held, view.limit), (drip, drip));
+                        // What a throttle left may be a little slower, if that is all there is.
+                        let slack = if throttle.is_none() { drip / 100 } else { 0 };
+                        assert!((drip - slack..=drip).contains(&held), "{held} of {drip}");
+                        assert_eq!(view.limit, held);
                         assert!(throttle.is_none_or(|rate| rate > drip));
                     }
                     (Some(tbf), state) => {
