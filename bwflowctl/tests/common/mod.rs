@@ -4,6 +4,7 @@
 // Each file of tests uses a part of it.
 #![allow(dead_code, unused_imports)]
 
+use std::path::Path;
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
@@ -29,8 +30,26 @@ pub(crate) struct PrivateBus {
 
 impl PrivateBus {
     pub(crate) async fn start() -> Self {
+        Self::start_by("--session").await
+    }
+
+    /// One that every user may enter, with its files in a directory.
+    pub(crate) async fn start_for_all(directory: &Path) -> Self {
+        let config = directory.join("bus.conf");
+        let text = format!(
+            "<busconfig><type>session</type><listen>unix:path={}</listen><auth>EXTERNAL</auth>\
+             <policy context='default'><allow user='*'/><allow own='*'/>\
+             <allow send_destination='*'/>\
+             <allow eavesdrop='true'/></policy></busconfig>",
+            directory.join("bus").display()
+        );
+        std::fs::write(&config, text).unwrap();
+        Self::start_by(&format!("--config-file={}", config.display())).await
+    }
+
+    async fn start_by(configuration: &str) -> Self {
         let mut process = Command::new("dbus-daemon")
-            .args(["--session", "--nofork", "--nopidfile", "--print-address"])
+            .args([configuration, "--nofork", "--nopidfile", "--print-address"])
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
