@@ -28,6 +28,11 @@ pub mod service;
 pub mod supervision;
 pub mod top_ups;
 
+/// The definition of the command line, for its manual.
+pub fn command() -> clap::Command {
+    <args::Args as clap::CommandFactory>::command()
+}
+
 /// Runs the program on the process's own arguments; the exit code is 0 done, 1 failed, 2 wrong
 /// usage or configuration.
 pub fn main() -> ExitCode {

@@ -14,16 +14,16 @@ pub(crate) use verb::{Call, Override, Terms, Throttle};
 const HELP: &str = "\
 Examples:
   to see:
-    bwflowctl report                     what was used, what is left, when it runs out
-    bwflowctl status --watch             follow what the links are held to
+    bwflowctl report                   what was used, when it runs out
+    bwflowctl status --watch           what the links are held to
     bwflowctl report --json | jq '.links[].available_bytes'
   to decide by hand, for a time:
     bwflowctl throttle '5 Mbit/s' --for 2h --reason 'backup runs'
-    bwflowctl override --until 2026-12-01      no limit until then
-    bwflowctl override --add 10GB              more budget in this period
-    bwflowctl throttle --clear                 end it before its time
+    bwflowctl override --until 2026-12-01     no limit until then
+    bwflowctl override --add 10GB             more budget in this period
+    bwflowctl throttle --clear                end it before its time
   to configure:
-    bwflowctl check-config ./config.toml       find every error before the service does
+    bwflowctl check-config ./config.toml      find every error in it
 
 Exit status:
   0  done
@@ -33,6 +33,13 @@ Exit status:
   4  not authorised";
 
 /// Bandwidth budgets: what was used, what is left, and what the links are held to.
+///
+/// Shows what bwflowd and bwflow-helper know about the links that have a budget, and has bwflowd
+/// carry out what an administrator decides by hand. Everybody may see everything; a decision needs
+/// an administrator's password, asked for on this terminal or by the desktop, or root.
+///
+/// Data goes to standard output and talk to standard error. Rates are bits per second, amounts are
+/// bytes; GB is 10^9 and GiB is 2^30 bytes.
 #[derive(Debug, Parser)]
 #[command(name = "bwflowctl", version, after_help = HELP)]
 pub(crate) struct Args {
@@ -113,25 +120,27 @@ pub(crate) struct Report {
 
 const STATUS_JSON: &str = "\
 JSON: one line; with --watch one more line after every change.
-  version                 1
-  daemon                  present, or absent while a watch waits for bwflowd
-  helper                  present or absent
+  version                1
+  daemon                 present; absent while a watch waits for it
+  helper                 present or absent
   links[]
-    interface             its name
-    state                 one of the states below
-    limit_bytes_per_second  null when there is none
-    reason                why the link is in its state, for people
-    since                 when the state was entered; RFC 3339 in UTC, or null
-    available_bytes       accrued and not used; negative is debt, null not known
-    until                 when the state ends by itself; null when that is not known
-    throttle              null, or what was decided by hand:
+    interface            its name
+    state                one of the states below
+    limit_bytes_per_second  null: none
+    reason               why the link is in its state, for people
+    since                when the state was entered; null: not known
+    available_bytes      accrued and not used; negative is debt,
+                         null: not known
+    until                when the state ends by itself; null: not known
+    throttle             null, or what was decided by hand:
       rate_bytes_per_second  what it caps the link to
-      owner, owner_uid    whose decision it is
-      reason              why, as given; may be empty
-      set_at, expires_at  RFC 3339 in UTC; expires_at null: until it is cleared
-    override              null, or as throttle; its rate is null when it lifts every limit
-    pending_topups[]      added to the budget by hand and not booked yet, oldest first:
+      owner, owner_uid   whose decision it is
+      reason             why, as given; may be empty
+      set_at, expires_at   the latter null: until it is cleared
+    override             null, or as throttle; the rate null: no limit
+    pending_topups[]     added by hand, not booked yet, oldest first:
       id, bytes, owner, owner_uid, reason, added_at
+Times are RFC 3339 in UTC.
 
 States: open, armed (the kernel holds the last stretch), throttled (all that has accrued is \
 used), overridden and manual (decided by hand: see bwflowctl override, bwflowctl throttle), \

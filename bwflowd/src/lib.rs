@@ -26,3 +26,8 @@ pub mod shaper;
 #[cfg(test)]
 mod simulator;
 pub mod store;
+
+/// The definition of the command line, for its manual.
+pub fn command() -> clap::Command {
+    <args::Args as clap::CommandFactory>::command()
+}

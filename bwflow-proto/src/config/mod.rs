@@ -22,6 +22,7 @@ use jiff::tz::TimeZone;
 pub use load::{Loaded, Rejected, load_bytes, load_str};
 pub use problem::{Problem, Severity, Span};
 pub use render::{Style, position, render};
+pub use schema::keys;
 
 use crate::count::Count;
 

@@ -58,6 +58,25 @@ pub(super) const SPEND: &[&str] = &[
     "jellyfin",
 ];
 
+/// Every key of the file that is of use in this version, by its table as it is written.
+pub fn keys() -> Vec<(&'static str, Vec<&'static str>)> {
+    let tables = [
+        ("[bandwidth]", BANDWIDTH),
+        ("[network]", NETWORK),
+        ("[[link]]", LINK),
+        ("[daemon]", DAEMON),
+        ("[throttle]", THROTTLE),
+        ("[accounting]", ACCOUNTING),
+        ("[alerts]", ALERTS),
+        ("[spend]", SPEND),
+    ];
+    let of_use = |key: &&str| is_offered(key) || *key == "exclude";
+    tables
+        .into_iter()
+        .map(|(table, keys)| (table, keys.iter().copied().filter(of_use).collect()))
+        .collect()
+}
+
 /// Read, so that a file of a later version is understood, but of no use in this one.
 const NOT_OFFERED: &[&str] = &[
     "exclude",

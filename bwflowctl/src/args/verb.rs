@@ -18,9 +18,9 @@ bwflowctl throttle [--interface IF] [--for DURATION | --until TIME] [--reason TE
 
 const THROTTLE_HELP: &str = "\
 Examples:
-  bwflowctl throttle '5 Mbit/s'                    until it is cleared
+  bwflowctl throttle '5 Mbit/s'             until it is cleared
   bwflowctl throttle 500kbit --for 2h --reason 'backup runs'
-  bwflowctl throttle 2Mbit --until '2026-12-01 18:00' --interface wwan0
+  bwflowctl throttle 2Mbit --until '2026-12-01 18:00' -i wwan0
   bwflowctl throttle --clear";
 
 /// `bwflowctl throttle`.
@@ -54,10 +54,10 @@ bwflowctl override [--interface IF] [--for DURATION | --until TIME] [--rate RATE
 
 const OVERRIDE_HELP: &str = "\
 Examples:
-  bwflowctl override --for 2h                      no limit for two hours
-  bwflowctl override --rate 20Mbit --until 2026-12-01 --reason 'the new office'
-  bwflowctl override --add 10GB                    more budget, the limits as they are
-  bwflowctl override --for 1d --add '50 GB'        both at once
+  bwflowctl override --for 2h               no limit for two hours
+  bwflowctl override --rate 20Mbit --until 2026-12-01 --reason 'a move'
+  bwflowctl override --add 10GB             more budget, the same limits
+  bwflowctl override --for 1d --add 50GB    both at once
   bwflowctl override --clear";
 
 /// `bwflowctl override`.
