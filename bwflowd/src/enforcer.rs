@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::decision::{Author, Decision, Refusal};
 use crate::kernel::Kernel;
 use crate::memory::Memory;
+use crate::name::check_name;
 use crate::netlink::link::Link;
 use crate::netlink::monitor::Event;
 use crate::pulse::{Pulse, status};
@@ -76,9 +77,12 @@ impl<K: Kernel> Enforcer<K> {
             board,
             links: BTreeMap::new(),
         };
-        enforcer.expire();
+        // Also for what is over by now: whose limit is found on the link is known from its claims.
         for name in enforcer.store.names() {
             enforcer.entry(&name);
+        }
+        enforcer.expire();
+        for name in enforcer.store.names() {
             enforcer.look(&name);
         }
         enforcer
@@ -94,9 +98,11 @@ impl<K: Kernel> Enforcer<K> {
     /// Takes over a link that carries our bucket from an earlier run. It stays as it is until
     /// the helper hands over a grant.
     pub fn adopt(&mut self, name: &str) {
-        info!(link = name, "the limit of an earlier run stays in force");
         self.entry(name);
         self.look(name);
+        if self.prune(name) {
+            info!(link = name, "the limit of an earlier run stays in force");
+        }
     }
 
     /// Carries out one command.
@@ -373,25 +379,6 @@ impl<K: Kernel> Enforcer<K> {
                 }
             }
         }
-    }
-}
-
-/// A name an interface can have (`dev_valid_name` in `net/core/dev.c`).
-pub(crate) fn check_name(name: &str) -> Result<(), String> {
-    let valid = !name.is_empty()
-        && name.len() < 16
-        && name != "."
-        && name != ".."
-        && !name
-            .bytes()
-            .any(|byte| byte == b'/' || byte == b':' || byte.is_ascii_whitespace() || byte == 0);
-    if valid {
-        Ok(())
-    } else {
-        Err(
-            "not the name of a network interface: it has 1 to 15 bytes, no '/', ':' or space"
-                .to_owned(),
-        )
     }
 }
 

@@ -15,6 +15,7 @@ pub mod foreign;
 pub mod job;
 pub mod kernel;
 pub mod memory;
+pub mod name;
 pub mod netlink;
 pub mod pace;
 pub mod plan;

@@ -256,6 +256,25 @@ fn a_reboot_ends_nothing_and_lengthens_nothing() {
 }
 
 #[test]
+fn what_ends_while_the_daemon_is_down_leaves_no_limit_of_its_own() {
+    for granted in [false, true] {
+        let mut bench = Bench::new();
+        if granted {
+            bench.grant(0);
+        }
+        let decision = Decision::Throttle(9_000, for_seconds(60));
+        bench.decide(&decision).unwrap();
+        assert_eq!(bench.shown(), ("manual", 9_000));
+        bench.enforcer.kernel.pass(Duration::from_secs(60), 0);
+        bench = bench.restart();
+        assert_eq!(bench.view().throttle, None);
+        // But the grant may still be used up.
+        assert_eq!(bench.enforcer.kernel.tbf().is_some(), granted);
+        assert_eq!(bench.enforcer.board.link(NAME).is_some(), granted);
+    }
+}
+
+#[test]
 fn a_decision_that_cannot_be_kept_changes_nothing() {
     let mut bench = Bench::new();
     bench.grant(0);

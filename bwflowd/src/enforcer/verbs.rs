@@ -85,15 +85,22 @@ impl<K: Kernel> Enforcer<K> {
         let entry = self.entry(name);
         entry.shaper.set_demands(claims.demands());
         self.look(name);
-        if let Some(entry) = self.links.get(name)
-            && claims.is_empty()
-            && entry.ledger.is_none()
-            && entry.shaper.grant().is_none()
-            && !entry.shaper.is_shaped()
-        {
+        self.prune(name);
+    }
+
+    /// Lets go of a link that nothing is known of any more; tells whether it stays.
+    pub(super) fn prune(&mut self, name: &str) -> bool {
+        let stays = self.links.get(name).is_some_and(|entry| {
+            entry.ledger.is_some()
+                || entry.shaper.grant().is_some()
+                || entry.shaper.is_shaped()
+                || !self.store.get(name).is_empty()
+        });
+        if !stays {
             self.links.remove(name);
             self.board.remove(name);
         }
+        stays
     }
 }
 

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::claims::{Claims, End, MAX_TOP_UPS, Standing};
 use crate::clock::{Clock, usec};
-use crate::enforcer::{MAX_LINKS, check_name};
+use crate::enforcer::MAX_LINKS;
+use crate::name::check_name;
 
 const VERSION: u32 = 1;
 /// The longest user name, bytes: Linux has no longer ones (`LOGIN_NAME_MAX`).
