@@ -63,7 +63,7 @@ settle_version() {
 lay_out() {
     local program
     mkdir "$1/bin"
-    cp -a "$repo"/{contrib,dbus,docs,README.md} "$1/"
+    cp -a "$repo"/{contrib,dbus,docs,polkit,README.md} "$1/"
     mv "$1/contrib/debian" "$1/debian"
     cp "$1/contrib/sysusers/bwflow.conf" "$1/debian/bwflow.sysusers"
     for program in bwflowd bwflow-helper bwflowctl; do

@@ -19,6 +19,7 @@ source "$repo/contrib/lib/demo.sh"
 readonly CONFIG=/etc/bwflow/config.toml
 readonly STATE=/var/lib/bwflow DECISIONS=/var/lib/bwflowd
 readonly UNITS=/etc/systemd/system ACTIVATION=/usr/local/share/dbus-1/system-services
+readonly ACTIONS=/usr/share/polkit-1/actions
 
 usage() {
     cat <<'USAGE'
@@ -166,6 +167,7 @@ install_locally() {
 install_units() {
     install -D -m 0644 -t "$UNITS" "$repo"/contrib/systemd/{bwflowd,bwflow-helper}.service
     install -D -m 0644 -t "$ACTIVATION" "$repo/dbus/org.bwflow1.service"
+    install -D -m 0644 -t "$ACTIONS" "$repo/polkit/org.bwflow1.policy"
     systemctl daemon-reload
     systemctl enable --quiet --now dbus.socket 2>/dev/null || true
     wait_for 10 "the system bus answers" bus_answers
@@ -183,6 +185,8 @@ remove_local_files() {
     fi
     rm -f /usr/local/bin/{bwflowd,bwflow-helper,bwflowctl} /etc/dbus-1/system.d/org.bwflow1.conf \
         "$ACTIVATION/org.bwflow1.service"
+    # polkit reads no folder below /usr/local, so this one is where the package has it, too.
+    package_installed || rm -f "$ACTIONS/org.bwflow1.policy"
 }
 
 run_with_systemd() {
@@ -322,11 +326,8 @@ demo() {
     return "$code"
 }
 
-# Installed, or removed but not purged.
-package_known() {
-    local status
-    status=$(dpkg-query --show --showformat '${db:Status-Status}' bwflow 2>/dev/null) && [[ $status != not-installed ]]
-}
+package_status() { dpkg-query --show --showformat '${db:Status-Status}' bwflow 2>/dev/null || echo not-installed; }
+package_installed() { [[ $(package_status) == installed ]]; }
 
 uninstall() {
     need_root "--uninstall${purge:+ --purge}"
@@ -337,7 +338,8 @@ uninstall() {
         die "bwflow is running in the foreground somewhere; end that first (Ctrl-C)"
     fi
     remove_local_files
-    if package_known; then
+    # Removed but not purged is known as well.
+    if [[ $(package_status) != not-installed ]]; then
         if [[ -n $purge ]]; then dpkg --purge bwflow >&2; else dpkg --remove bwflow >&2; fi
     fi
     if systemd_runs; then systemctl daemon-reload; fi

@@ -6,6 +6,7 @@ source /payload/contrib/lib/say.sh
 # shellcheck source=contrib/lib/sandbox.sh
 source /payload/contrib/lib/sandbox.sh
 
+binaries=/usr/bin
 readonly SERVICES=(bwflowd bwflow-helper)
 # Behind the peer, who forwards nothing and says nothing about it.
 readonly NOWHERE=10.99.0.1

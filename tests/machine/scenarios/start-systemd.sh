@@ -1,5 +1,5 @@
-# machine:
-# suites: bookworm trixie
+# machine: -s bookworm
+# machine: -s trixie
 # shellcheck shell=bash
 # contrib/start.sh on a Debian with systemd: two confined services out of a package, a report, a limit
 # when the budget is used up, nothing left on the link after a stop, nothing left of it after
