@@ -69,6 +69,10 @@ lay_out() {
     for program in bwflowd bwflow-helper bwflowctl; do
         install -m 0755 "$binaries/$program" "$1/bin/$program"
     done
+    # Each shell looks for a name of its own.
+    install -D -m 0644 "$repo/contrib/completions/bwflowctl.bash" "$1/completions/bash/bwflowctl"
+    install -D -m 0644 -t "$1/completions/zsh" "$repo/contrib/completions/_bwflowctl"
+    install -D -m 0644 -t "$1/completions/fish" "$repo/contrib/completions/bwflowctl.fish"
     [[ -z $entry ]] || printf '%s\n\n' "$entry" | cat - "$repo/contrib/debian/changelog" >"$1/debian/changelog"
 }
 

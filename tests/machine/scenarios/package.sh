@@ -40,9 +40,13 @@ killed() {
     wait_for 5 "$1 is dead" gone "$process"
 }
 together() {
-    local unit
-    for unit in "$@"; do systemctl restart "$unit" & done
-    for unit in "$@"; do wait -n || return; done
+    local unit jobs=()
+    for unit in "$@"; do
+        systemctl restart "$unit" &
+        jobs+=("$!")
+    done
+    # A job may be overtaken by another; what counts is how it ends.
+    wait "${jobs[@]}" || true
 }
 
 make_link
