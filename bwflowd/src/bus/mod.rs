@@ -9,4 +9,5 @@ pub mod manager;
 pub mod question;
 pub mod seats;
 pub mod server;
+pub mod socket;
 pub mod verbs;

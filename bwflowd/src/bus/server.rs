@@ -1,6 +1,7 @@
 //! Keeps `org.bwflow1` on the bus and tells it what changes on the board.
 
 use std::collections::BTreeMap;
+use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,12 +12,13 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 use zbus::fdo::{DBusProxy, ObjectManager};
 use zbus::object_server::SignalEmitter;
-use zbus::{Connection, connection::Builder};
+use zbus::{Address, Connection, connection::Builder};
 
 use super::authority::Authority;
 use super::enforcer::Enforcer;
 use super::link::{Link, announce};
 use super::manager::Manager;
+use super::socket::Stream;
 use super::verbs::Verbs;
 use crate::board::{Board, LinkView};
 use crate::enforcer::Command;
@@ -42,10 +44,11 @@ impl Server {
     /// # Errors
     /// The bus cannot be reached, or the name is taken or forbidden by the bus's policy.
     pub async fn connect(&self) -> zbus::Result<Session> {
-        let builder = match &self.address {
-            Some(address) => Builder::address(address.as_str()),
-            None => Builder::system(),
+        let address = match &self.address {
+            Some(address) => Address::from_str(address)?,
+            None => Address::system()?,
         };
+        let builder = Builder::socket(Stream::connect(&address).await?);
         let helper = Arc::new(AtomicBool::new(false));
         let connection = builder
             .serve_at(PATH, ObjectManager)
