@@ -14,4 +14,5 @@ pub mod process;
 pub mod rig;
 pub mod snapshot;
 pub mod traffic;
+pub mod verbs;
 pub mod wait;

@@ -33,3 +33,8 @@ pub fn throughout(time: Duration, mut check: impl FnMut(Duration)) {
     }
     check(begin.elapsed());
 }
+
+/// A time in milliseconds, to be printed.
+pub fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
