@@ -119,7 +119,8 @@ pub trait Link {
     fn threshold_reached(&self, percent: u32) -> zbus::Result<()>;
 }
 
-/// What only the helper's user may call.
+/// What only the helper's user may call. No call starts the daemon: whoever stopped it meant it, and
+/// a helper that ends along with it would wait for its return.
 #[proxy(
     interface = "org.bwflow1.Enforcer",
     default_service = "org.bwflow1",
@@ -127,13 +128,17 @@ pub trait Link {
 )]
 pub trait Enforcer {
     /// Replaces the grant of a link; the link object appears with its first grant or ledger.
+    #[zbus(no_autostart)]
     fn set_grant(&self, interface: &str, grant: Grant) -> zbus::Result<()>;
     /// Replaces the published ledger of a link.
+    #[zbus(no_autostart)]
     fn publish_ledger(&self, interface: &str, ledger: LedgerView) -> zbus::Result<()>;
     /// Forgets a link's grant and ledger and takes their limit off. What an administrator has set
     /// by hand stays, and the link's object with it.
+    #[zbus(no_autostart)]
     fn forget(&self, interface: &str) -> zbus::Result<()>;
     /// The helper has booked these top-ups (ids), for ever; unknown ids are no error.
+    #[zbus(no_autostart)]
     fn confirm_top_ups(&self, interface: &str, ids: &[&str]) -> zbus::Result<()>;
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# Tries what a service that was taken over might try, each act in a process of its own, and prints
+# acts.pl [PATTERN]: tries what a service that was taken over might try, each act in a process of its own, and prints
 # a line for each: its name, "yes" or "no", and what the kernel said. In Perl because every Debian has
 # it, and by system call numbers because that is what a seccomp filter sees.
 use strict;
@@ -140,6 +140,7 @@ my @acts = (
 $| = 1;
 for (@acts) {
     my ($act, $try) = @$_;
+    next if @ARGV && $act !~ /$ARGV[0]/;
     my $child = fork() // die "fork: $!\n";
     if (!$child) {
         $! = 0;

@@ -11,6 +11,9 @@ readonly SERVICES=(bwflowd bwflow-helper)
 # Behind the peer, who forwards nothing and says nothing about it.
 readonly NOWHERE=10.99.0.1
 
+# Nothing ends a scenario without a word.
+trap 'say "FAILED: line $LINENO: $BASH_COMMAND"' ERR
+
 failed() {
     say "FAILED: $1"
     systemctl --no-pager --lines 0 status "${SERVICES[@]}" || true

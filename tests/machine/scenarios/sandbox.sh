@@ -13,14 +13,16 @@ source /payload/scenario.sh
 readonly DROP_IN=10-acts.conf
 
 if [[ $(systemd-detect-virt --container || true) == none ]]; then
-    kernel_acts=1
-    # What would otherwise be loaded only when a module is to be made use of.
+    virtual=1
+    # Emulation is slow, and the containers have judged everything else.
+    readonly ACTS='^(may|kernel)_'
     modprobe -a sch_tbf veth
 else
-    kernel_acts=''
+    virtual=''
+    readonly ACTS=.
 fi
 
-# acts_inside UNIT STATE VICTIM: the acts out of the unit's sandbox, one a line.
+# acts_inside UNIT STATE VICTIM: tries the acts inside the sandbox of the unit; /run/acts-UNIT has one a line.
 acts_inside() {
     local directory=/run/systemd/system/$1.service.d
     mkdir -p "$directory"
@@ -31,7 +33,7 @@ Type=exec
 Restart=no
 WatchdogSec=0
 ExecStart=
-ExecStart=/usr/bin/perl /usr/local/lib/acts.pl
+ExecStart=/usr/bin/perl /usr/local/lib/acts.pl "$ACTS"
 Environment=FOREIGN_STATE=$2 VICTIM=$3
 StandardOutput=truncate:/run/acts-$1
 UNIT
@@ -40,22 +42,23 @@ UNIT
     wait_for 60 "the acts have been tried" grep -qx end "/run/acts-$1" || failed "the acts inside $1 did not come to an end"
     rm -r "$directory"
     systemctl daemon-reload
-    cat "/run/acts-$1"
 }
 
 # judge UNIT EXCEPTION...: all of it failed, but for what the unit needs.
 judge() {
-    local unit=$1 act success said wrong='' refused=0 expected
+    local unit=$1 act success said wrong='' refused=0 needed=0 expected
     shift
     while read -r act success said; do
         [[ $act != end ]] || continue
         expected=no
         [[ $act == may_* || " $* " == *" $act "* ]] && expected=yes
         [[ $success == "$expected" ]] || wrong+=" $act($success: $said)"
-        [[ $success == yes ]] || refused=$((refused + 1))
+        if [[ $success == yes ]]; then needed=$((needed + 1)); else refused=$((refused + 1)); fi
     done <"/run/acts-$unit"
     [[ -z $wrong ]] || failed "inside the sandbox of $unit:$wrong"
-    echo "MEASURED inside $unit's sandbox $refused forbidden acts failed, and the $((3 + $#)) it needs did not"
+    # A pattern that matches nothing would show nothing.
+    ((refused >= 9 && needed >= 3)) || failed "inside the sandbox of $unit only $refused and $needed acts were tried"
+    echo "MEASURED inside $unit's sandbox $refused forbidden acts failed, and the $needed it needs did not"
 }
 
 make_link
@@ -73,11 +76,11 @@ chmod 0600 /var/lib/bwflowd/act-target
 sleep infinity &
 victim=$!
 
-FOREIGN_STATE=/var/lib/bwflow/ledger.db VICTIM=$victim perl /payload/acts.pl >/run/acts-control
+FOREIGN_STATE=/var/lib/bwflow/ledger.db VICTIM=$victim perl /payload/acts.pl "$ACTS" >/run/acts-control
 refused=$(grep -v ' yes ' /run/acts-control | grep -vx end || true)
-[[ -n $kernel_acts ]] || refused=$(grep -v '^kernel_' <<<"$refused" || true)
+[[ -n $virtual ]] || refused=$(grep -v '^kernel_' <<<"$refused" || true)
 [[ -z $refused ]] || failed "outside of any sandbox root may not do this, so the test shows nothing: $refused"
-echo "MEASURED $(grep -c ' yes ' /run/acts-control) of $(($(wc -l </run/acts-control) - 1)) acts succeed outside of a sandbox${kernel_acts:+, under a kernel of its own}"
+echo "MEASURED $(grep -c ' yes ' /run/acts-control) of $(($(wc -l </run/acts-control) - 1)) acts succeed outside of a sandbox${virtual:+, under a kernel of its own}"
 
 acts_inside bwflowd /var/lib/bwflow/ledger.db "$victim"
 judge bwflowd
@@ -85,6 +88,11 @@ acts_inside bwflow-helper /var/lib/bwflowd/act-target "$victim"
 # It will ask billing and media servers.
 judge bwflow-helper use_inet use_inet6
 
+kill "$victim"
+if [[ -n $virtual ]]; then
+    echo "the sandboxes under a kernel of their own: all checks passed"
+    exit 0
+fi
 systemctl restart "${SERVICES[@]}"
 wait_for 60 "the link is published again" link_published "$SANDBOX_LINK" || failed "bwflow does not run after the acts"
 for limit in bwflowd:12 bwflow-helper:15; do
@@ -92,5 +100,4 @@ for limit in bwflowd:12 bwflow-helper:15; do
         failed "the exposure of ${limit%:*} is too high: $verdict"
     echo "MEASURED $(systemctl --version | sed -n '1s/ (.*//p'): $(tail -n 1 <<<"$verdict" | sed 's/^→ //')"
 done
-kill "$victim"
 echo "the sandboxes: all checks passed"
