@@ -16,6 +16,7 @@ use crate::account::Account;
 use crate::board::{Board, LinkView};
 use crate::clock::Clock;
 use crate::decision::{Author, Decision, Refusal};
+use crate::grants::Grants;
 use crate::kernel::Kernel;
 use crate::memory::Memory;
 use crate::name::check_name;
@@ -63,17 +64,19 @@ pub struct Enforcer<K> {
     kernel: K,
     memory: Memory,
     store: Store,
+    grants: Grants,
     board: Arc<Board>,
     links: BTreeMap<String, Entry>,
 }
 
 impl<K: Kernel> Enforcer<K> {
-    /// Starts with the links that have claims.
-    pub fn new(kernel: K, memory: Memory, store: Store, board: Arc<Board>) -> Self {
+    /// Starts with the links that have claims, or a grant of an earlier run.
+    pub fn new(kernel: K, memory: Memory, store: Store, grants: Grants, board: Arc<Board>) -> Self {
         let mut enforcer = Self {
             kernel,
             memory,
             store,
+            grants,
             board,
             links: BTreeMap::new(),
         };
@@ -82,7 +85,15 @@ impl<K: Kernel> Enforcer<K> {
             enforcer.entry(&name);
         }
         enforcer.expire();
-        for name in enforcer.store.names() {
+        for (name, grant) in enforcer.grants.all() {
+            // What makes no sense was not written by us.
+            if enforcer.check_link(&name).is_ok()
+                && let Ok(account) = account_of(&grant)
+            {
+                enforcer.entry(&name).shaper.set_account(account);
+            }
+        }
+        for name in enforcer.links.keys().cloned().collect::<Vec<_>>() {
             enforcer.look(&name);
         }
         enforcer
@@ -109,7 +120,7 @@ impl<K: Kernel> Enforcer<K> {
     pub fn command(&mut self, command: Command) {
         match command {
             Command::SetGrant(name, grant, reply) => {
-                let _ = reply.send(self.set_grant(&name, grant));
+                let _ = reply.send(self.set_grant(&name, &grant));
             }
             Command::PublishLedger(name, ledger, reply) => {
                 let _ = reply.send(self.publish_ledger(&name, ledger));
@@ -126,16 +137,12 @@ impl<K: Kernel> Enforcer<K> {
         }
     }
 
-    fn set_grant(&mut self, name: &str, grant: Grant) -> Result<(), String> {
+    fn set_grant(&mut self, name: &str, grant: &Grant) -> Result<(), String> {
         self.check_link(name)?;
-        if grant.rate_bytes_per_second == 0 {
-            return Err("RateBytesPerSecond must be at least 1".to_owned());
-        }
-        let Some(account) = Account::open(grant) else {
-            return Err("Count must be tx, rx, sum or max".to_owned());
-        };
+        let account = account_of(grant)?;
         self.entry(name).shaper.set_account(account);
         self.look(name);
+        self.grants.put(name, grant);
         self.store.set_granted(name, true, &self.clock());
         Ok(())
     }
@@ -162,6 +169,7 @@ impl<K: Kernel> Enforcer<K> {
         let Some(entry) = self.links.get_mut(name) else {
             return Ok(());
         };
+        self.grants.remove(name);
         if !self.store.get(name).is_empty() {
             entry.ledger = None;
             entry.shaper.drop_account();
@@ -380,6 +388,13 @@ impl<K: Kernel> Enforcer<K> {
             }
         }
     }
+}
+
+fn account_of(grant: &Grant) -> Result<Account, String> {
+    if grant.rate_bytes_per_second == 0 {
+        return Err("RateBytesPerSecond must be at least 1".to_owned());
+    }
+    Account::open(grant.clone()).ok_or_else(|| "Count must be tx, rx, sum or max".to_owned())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod contest;
 pub mod decision;
 pub mod enforcer;
 pub mod foreign;
+pub mod grants;
 pub mod job;
 pub mod kernel;
 pub mod memory;

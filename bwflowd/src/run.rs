@@ -19,6 +19,7 @@ use crate::board::Board;
 use crate::bus::server::Server;
 use crate::clock::{Clock, boot_id};
 use crate::enforcer::Enforcer;
+use crate::grants::Grants;
 use crate::job::keeps_limits;
 use crate::kernel::{Kernel as _, Linux};
 use crate::memory::Memory;
@@ -77,17 +78,21 @@ fn prepare_directory(directory: &Path, user: &str) -> Result<()> {
     create().with_context(|| directory.display().to_string())
 }
 
-/// Reads the claims of earlier runs.
-fn open_store(args: &Args, kernel: &Linux) -> Result<Store> {
-    let boot = boot_id().unwrap_or_else(|error| {
+/// The id of this boot; empty if nobody tells.
+fn this_boot() -> String {
+    boot_id().unwrap_or_else(|error| {
         warn!(%error, "this boot has no id; durations go by the wall clock over a restart");
         String::new()
-    });
+    })
+}
+
+/// Reads the claims of earlier runs.
+fn open_store(args: &Args, boot: &str, kernel: &Linux) -> Result<Store> {
     let clock = Clock {
         boottime: kernel.now(),
         wall_usec: kernel.wall_usec(),
     };
-    Store::open(&args.state_directory(), &boot, &clock)
+    Store::open(&args.state_directory(), boot, &clock)
         .context("throttles, overrides and top-ups cannot be read, so that they would be lost")
 }
 
@@ -99,8 +104,10 @@ async fn serve(args: &Args, helper_uid: u32) -> Result<()> {
     let adopted = kernel
         .shaped_names()
         .context("the links' disciplines cannot be read")?;
-    let store = open_store(args, &kernel)?;
-    let mut enforcer = Enforcer::new(kernel, memory, store, board.clone());
+    let boot = this_boot();
+    let store = open_store(args, &boot, &kernel)?;
+    let grants = Grants::open(&args.runtime_directory(), &boot);
+    let mut enforcer = Enforcer::new(kernel, memory, store, grants, board.clone());
     for name in adopted {
         enforcer.adopt(&name);
     }

@@ -164,13 +164,9 @@ impl History {
         &mut self.bench().enforcer
     }
 
-    fn restart(&mut self, how: impl FnOnce(Bench) -> Bench) {
-        // Without a bucket on the link nobody holds it until there is a grant again.
-        self.bench = self.bench.take().map(how);
-        if self.enforcer().kernel.tbf().is_none() {
-            self.model.ceiling = None;
-        }
-        self.model.grant = None;
+    /// The grant is kept, and with it what may have been sent.
+    fn restart(&mut self) {
+        self.bench = self.bench.take().map(Bench::restart);
     }
 
     fn step(&mut self, seconds: i64) {
@@ -247,15 +243,16 @@ impl History {
             }
             Deed::StepAndRestart(seconds) => {
                 self.step(*seconds);
-                self.restart(Bench::restart);
+                self.restart();
             }
-            Deed::Restart => self.restart(Bench::restart),
+            Deed::Restart => self.restart(),
             Deed::Reboot(seconds) => {
                 let time = Duration::from_secs(*seconds);
                 let usec = usec(time);
                 self.model.elapse(i64::try_from(usec).unwrap(), usec);
-                self.restart(|bench| bench.reboot(time));
-                self.model.ceiling = None;
+                self.bench = self.bench.take().map(|bench| bench.reboot(time));
+                // Counters begin anew, and nobody knows what is left of the grant.
+                (self.model.grant, self.model.ceiling) = (None, None);
             }
             Deed::Pass { seconds, wanted } => {
                 let lifted = self.model.override_claim.is_some();
