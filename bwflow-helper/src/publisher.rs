@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bwflow_proto::bus::{self, EnforcerProxy, LinkProxy, ManagerProxy};
+use bwflow_proto::claim::TopUp;
 use bwflow_proto::grant::Grant;
 use bwflow_proto::ledger::LedgerView;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use zbus::fdo::{DBusProxy, RequestNameFlags, RequestNameReply};
+use zbus::names::OwnedUniqueName;
 use zbus::proxy::CacheProperties;
 use zbus::{Connection, connection};
 
@@ -161,32 +163,34 @@ async fn serve(
     commands: &mut mpsc::UnboundedReceiver<Command>,
     requests: &mpsc::Sender<Request>,
 ) -> zbus::Result<()> {
-    let mut top_ups = TopUps::listen(connection, requests.clone()).await?;
-    let mut asked = false;
     let driver = DBusProxy::new(connection).await?;
     let mut owners = driver
         .receive_name_owner_changed_with_args(&[(0, bus::NAME)])
         .await?;
-    let mut present = driver.name_has_owner(bus::NAME.try_into()?).await?;
+    let mut daemon = owner(&driver).await?;
+    let mut top_ups = listen(connection, daemon.as_ref(), requests).await?;
     let mut name = Name::default();
     name.request(connection).await?;
     desired.start_over();
     tracing::info!(
         "on the bus; bwflowd is {}",
-        if present { "there" } else { "not there yet" }
+        if daemon.is_some() {
+            "there"
+        } else {
+            "not there yet"
+        }
     );
     let mut said = String::new();
     desired.apply_all(commands);
     loop {
-        if present {
-            let mut outcome = deliver(connection, desired, &mut top_ups).await;
-            if outcome.is_ok() && !asked && desired.named {
+        if let Some(top_ups) = &mut top_ups {
+            let mut outcome = deliver(connection, desired, top_ups).await;
+            if outcome.is_ok() && top_ups.is_due() {
                 // The links have their objects now. What is booked brings new figures.
                 outcome = top_ups.ask(connection, desired.links.keys()).await;
-                asked = outcome.is_ok();
                 desired.apply_all(commands);
-                if asked {
-                    outcome = deliver(connection, desired, &mut top_ups).await;
+                if outcome.is_ok() {
+                    outcome = deliver(connection, desired, top_ups).await;
                 }
             }
             match &outcome {
@@ -209,19 +213,23 @@ async fn serve(
                 let Some(command) = command else {
                     return Ok(());
                 };
-                asked &= !matches!(command, Command::Links(_));
+                if let (Command::Links(_), Some(top_ups)) = (&command, &mut top_ups) {
+                    top_ups.ask_again();
+                }
                 desired.apply(command);
                 desired.apply_all(commands);
             }
-            shown = top_ups.next(desired.links.keys()) => {
-                let (link, shown) = shown?;
-                top_ups.book(&link, shown).await;
+            shown = next_top_ups(top_ups.as_mut(), desired.links.keys()) => {
+                if let (Some((link, shown)), Some(top_ups)) = (shown?, &mut top_ups) {
+                    top_ups.book(&link, shown).await;
+                }
                 desired.apply_all(commands);
             }
-            owner = owners.next() => {
-                present = is_owned(owner)?;
-                asked = false;
-                tracing::info!("bwflowd {}", if present { "is there" } else { "is gone" });
+            changed = owners.next() => {
+                daemon = new_owner(changed)?;
+                top_ups = listen(connection, daemon.as_ref(), requests).await?;
+                let word = if daemon.is_some() { "there" } else { "gone" };
+                tracing::info!("bwflowd is {word}");
                 desired.start_over();
             }
             () = name.retry_time() => name.request(connection).await?,
@@ -234,9 +242,44 @@ fn gone() -> zbus::Error {
     zbus::Error::Failure("the connection was closed".to_owned())
 }
 
-fn is_owned(signal: Option<zbus::fdo::NameOwnerChanged>) -> zbus::Result<bool> {
+/// The daemon's connection, if it is there.
+async fn owner(driver: &DBusProxy<'_>) -> zbus::Result<Option<OwnedUniqueName>> {
+    match driver.get_name_owner(bus::NAME.try_into()?).await {
+        Ok(owner) => Ok(Some(owner)),
+        Err(zbus::fdo::Error::NameHasNoOwner(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn new_owner(signal: Option<zbus::fdo::NameOwnerChanged>) -> zbus::Result<Option<OwnedUniqueName>> {
     let signal = signal.ok_or_else(gone)?;
-    Ok(signal.args()?.new_owner().is_some())
+    let owner = signal.args()?.new_owner().as_ref().map(|it| it.to_owned());
+    Ok(owner.map(Into::into))
+}
+
+async fn listen(
+    connection: &Connection,
+    daemon: Option<&OwnedUniqueName>,
+    requests: &mpsc::Sender<Request>,
+) -> zbus::Result<Option<TopUps>> {
+    match daemon {
+        Some(daemon) => {
+            let top_ups = TopUps::listen(connection, daemon.clone(), requests.clone()).await?;
+            Ok(Some(top_ups))
+        }
+        None => Ok(None),
+    }
+}
+
+/// The next top-ups that are shown, or nothing when it is time to ask for them again.
+async fn next_top_ups(
+    top_ups: Option<&mut TopUps>,
+    links: impl Iterator<Item = &String> + Clone,
+) -> zbus::Result<Option<(String, Vec<TopUp>)>> {
+    match top_ups {
+        Some(top_ups) => top_ups.next(links).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Brings the daemon up to date: a link's grant first, then its ledger, and only then that its

@@ -5,7 +5,8 @@
 use bwflow_proto::bus::HelperProxy;
 use nix::sys::signal::Signal;
 
-use common::{Call, Daemon, World, eventually};
+use bwflow_proto::claim::TopUp;
+use common::{Call, Daemon, World, eventually, show_top_ups};
 
 mod common;
 
@@ -58,7 +59,9 @@ async fn every_link_gets_its_grant_and_then_its_ledger() {
         match call {
             Call::Grant(name, _) => granted.push(name),
             Call::Ledger(name, _) => assert!(granted.contains(&name), "{name} had no grant yet"),
-            Call::Forget(name) => panic!("{name} was forgotten"),
+            Call::Confirm(name, _) | Call::Forget(name) => {
+                panic!("{name} was forgotten or topped up")
+            }
         }
     }
 }
@@ -207,4 +210,64 @@ async fn a_helper_that_was_killed_goes_on_with_every_byte() {
     }
     assert!(daemon.grant("lo").await.tx_counter >= start + 150_000);
     drop(helper);
+}
+
+fn top_up(digit: &str, bytes: u64) -> TopUp {
+    TopUp {
+        id: digit.repeat(32),
+        bytes,
+        owner: "root".to_owned(),
+        at_usec: u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap(),
+        ..TopUp::default()
+    }
+}
+
+#[tokio::test]
+async fn a_top_up_that_could_not_be_booked_is_booked_later() {
+    let world = World::new(ONE_LINK);
+    let _bus = world.bus().await;
+    let daemon = Daemon::appear(&world, &["lo"]).await;
+    let _helper = world.helper();
+    daemon.ledger("lo").await;
+    let ledger = rusqlite::Connection::open(world.path("state/ledger.db")).unwrap();
+    // Longer than the helper waits for its turn.
+    ledger.execute_batch("BEGIN IMMEDIATE").unwrap();
+    daemon.top_ups.lock().unwrap().push(top_up("d", 9));
+    daemon.show_top_ups("lo", &[top_up("d", 9)]).await;
+    eventually("the helper gives up for now", || {
+        world.log().contains("locked").then_some(())
+    })
+    .await;
+    ledger.execute_batch("ROLLBACK").unwrap();
+    eventually("the top-up is confirmed", || {
+        let confirmed = Call::Confirm("lo".to_owned(), vec!["d".repeat(32)]);
+        daemon.calls().contains(&confirmed).then_some(())
+    })
+    .await;
+    assert_eq!(daemon.ledger("lo").await.topup_bytes, 9);
+}
+
+#[tokio::test]
+async fn only_the_daemon_s_own_word_books_a_top_up() {
+    let world = World::new(ONE_LINK);
+    let _bus = world.bus().await;
+    let daemon = Daemon::appear(&world, &[]).await;
+    let _helper = world.helper();
+    daemon.ledger("lo").await;
+    // This bus lets everybody say everything, and more than any queue holds.
+    let stranger = world.client().await;
+    for _ in 0..500 {
+        show_top_ups(&stranger, "lo", &[top_up("a", 5_000_000_000)]).await;
+    }
+    // What makes no sense is not even taken from the daemon.
+    daemon.show_top_ups("lo", &[top_up("b", u64::MAX)]).await;
+    daemon.show_top_ups("lo", &[top_up("c", 7)]).await;
+    eventually("the daemon's top-up is confirmed", || {
+        let confirmed = Call::Confirm("lo".to_owned(), vec!["c".repeat(32)]);
+        daemon.calls().contains(&confirmed).then_some(())
+    })
+    .await;
+    assert_eq!(daemon.ledger("lo").await.topup_bytes, 7);
+    let others = |call: &Call| matches!(call, Call::Confirm(_, ids) if ids[0] != "c".repeat(32));
+    assert!(!daemon.calls().iter().any(others));
 }

@@ -107,3 +107,50 @@ pub struct TopUp {
     #[zbus(rename = "AtUSec")]
     pub at_usec: u64,
 }
+
+impl TopUp {
+    /// Whether it is one that the daemon can have written: the ledger is not to hold what nobody
+    /// could have asked for.
+    pub fn is_valid(&self) -> bool {
+        let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let is_plain = |text: &str| text.len() <= 256 && !text.chars().any(char::is_control);
+        self.id.len() == 32
+            && self.id.bytes().all(is_hex)
+            && (1..=MAX_TOP_UP).contains(&self.bytes)
+            && is_plain(&self.owner)
+            && is_plain(&self.reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_top_up_that_nobody_could_have_asked_for_is_not_valid() {
+        let sound = TopUp {
+            id: "0123456789abcdef0123456789abcdef".to_owned(),
+            bytes: MAX_TOP_UP,
+            owner: "alice".to_owned(),
+            reason: "release day".to_owned(),
+            ..TopUp::default()
+        };
+        assert!(sound.is_valid());
+        let changed = |change: fn(&mut TopUp)| {
+            let mut top_up = sound.clone();
+            change(&mut top_up);
+            top_up
+        };
+        for forged in [
+            changed(|it| it.id.clear()),
+            changed(|it| it.id = "A".repeat(32)),
+            changed(|it| it.bytes = 0),
+            changed(|it| it.bytes = u64::MAX),
+            changed(|it| it.owner = "\u{1b}[2J".to_owned()),
+            changed(|it| it.reason = "a\nb".to_owned()),
+            changed(|it| it.reason = "a".repeat(257)),
+        ] {
+            assert!(!forged.is_valid(), "{forged:?}");
+        }
+    }
+}

@@ -2,18 +2,20 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bwflow_proto::bus;
+use bwflow_proto::claim::TopUp;
 use bwflow_proto::grant::Grant;
 use bwflow_proto::ledger::LedgerView;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
-use zbus::{Connection, OwnedObjectPath, connection, interface};
+use zbus::{Connection, OwnedObjectPath, Variant, connection, interface};
 
 /// Longer than anything here may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -141,11 +143,14 @@ pub enum Call {
     Grant(String, Grant),
     Ledger(String, Box<LedgerView>),
     Forget(String),
+    Confirm(String, Vec<String>),
 }
 
 /// A stand-in for the daemon.
 pub struct Daemon {
     calls: Arc<Mutex<Vec<Call>>>,
+    /// What its links show until further notice.
+    pub top_ups: Arc<Mutex<Vec<TopUp>>>,
     connection: Connection,
 }
 
@@ -153,19 +158,33 @@ impl Daemon {
     /// Appears on the bus, looking after some links already.
     pub async fn appear(world: &World, links: &[&str]) -> Self {
         let calls = Arc::new(Mutex::new(Vec::new()));
+        let top_ups = Arc::default();
         let manager = Manager(links.iter().map(|name| bus::link_path(name)).collect());
         let mut builder = connection::Builder::address(world.address().as_str())
             .serve_at(bus::PATH, Enforcer(Arc::clone(&calls)))
             .serve_at(bus::PATH, manager);
         for name in links {
-            builder = builder.serve_at(bus::link_path(name), Link((*name).to_owned()));
+            let link = Link {
+                name: (*name).to_owned(),
+                top_ups: Arc::clone(&top_ups),
+            };
+            builder = builder.serve_at(bus::link_path(name), link);
         }
         let connection = builder.name(bus::NAME).build().await.unwrap();
-        Self { calls, connection }
+        Self {
+            calls,
+            top_ups,
+            connection,
+        }
     }
 
     pub async fn disappear(self) {
         self.connection.close().await.unwrap();
+    }
+
+    /// Says that these top-ups of a link are to be booked.
+    pub async fn show_top_ups(&self, interface: &str, top_ups: &[TopUp]) {
+        show_top_ups(&self.connection, interface, top_ups).await;
     }
 
     pub fn calls(&self) -> Vec<Call> {
@@ -197,6 +216,23 @@ impl Daemon {
     }
 }
 
+/// Says by a signal to the helper alone, as whoever owns the connection, what the daemon says when
+/// there are top-ups.
+pub async fn show_top_ups(connection: &Connection, interface: &str, top_ups: &[TopUp]) {
+    let changed = HashMap::from([("PendingTopUps", Variant::from(top_ups.to_vec()))]);
+    let body = ("org.bwflow1.Link", changed, Vec::<&str>::new());
+    connection
+        .emit_signal(
+            Some(bus::HELPER_NAME),
+            bus::link_path(interface),
+            "org.freedesktop.DBus.Properties",
+            "PropertiesChanged",
+            &body,
+        )
+        .await
+        .unwrap();
+}
+
 struct Enforcer(Arc<Mutex<Vec<Call>>>);
 
 #[interface(name = "org.bwflow1.Enforcer")]
@@ -213,6 +249,10 @@ impl Enforcer {
     fn forget(&self, interface: String) {
         self.0.lock().unwrap().push(Call::Forget(interface));
     }
+
+    fn confirm_top_ups(&self, interface: String, ids: Vec<String>) {
+        self.0.lock().unwrap().push(Call::Confirm(interface, ids));
+    }
 }
 
 struct Manager(Vec<OwnedObjectPath>);
@@ -225,12 +265,20 @@ impl Manager {
     }
 }
 
-struct Link(String);
+struct Link {
+    name: String,
+    top_ups: Arc<Mutex<Vec<TopUp>>>,
+}
 
 #[interface(name = "org.bwflow1.Link")]
 impl Link {
     #[zbus(property(emits_changed_signal = "const"))]
     fn interface(&self) -> String {
-        self.0.clone()
+        self.name.clone()
+    }
+
+    #[zbus(property)]
+    fn pending_top_ups(&self) -> Vec<TopUp> {
+        self.top_ups.lock().unwrap().clone()
     }
 }
