@@ -13,7 +13,8 @@ const SHOWN: [(u128, &str); 5] = [
     (1_000_000_000_000, "Tbit/s"),
 ];
 
-/// The units a person may write, with or without `/s`.
+/// The units a person may write, in any case of the letters as `tc` reads them, with or without
+/// `/s`.
 const UNITS: [(&str, u64); 5] = [
     ("bit", 1),
     ("kbit", 1_000),
@@ -46,10 +47,13 @@ pub fn parse_rate(text: &str) -> Result<u64, UnitError> {
             }),
         ));
     }
-    let bare = unit.strip_suffix("/s").unwrap_or(unit);
+    let bare = unit
+        .strip_suffix(['s', 'S'])
+        .and_then(|unit| unit.strip_suffix('/'));
+    let bare = bare.unwrap_or(unit);
     let (_, factor) = UNITS
         .into_iter()
-        .find(|(name, _)| *name == bare)
+        .find(|(name, _)| name.eq_ignore_ascii_case(bare))
         .ok_or_else(|| wrong_unit(number, unit))?;
     let rate = Decimal::parse(number)?.scaled(factor, 8).ok_or_else(|| {
         UnitError::with_hint(
@@ -125,6 +129,11 @@ mod tests {
             ("500kbit", 62_500),
             ("5 Mbit/s", 625_000),
             ("5Mbit", 625_000),
+            ("5mbit", 625_000),
+            ("500Kbit", 62_500),
+            ("500KBIT/S", 62_500),
+            ("1gbit", 125_000_000),
+            ("1 GBit/s", 125_000_000),
             ("64 kbit/s", 8_000),
             ("1 Gbit/s", 125_000_000),
             ("1.5 Mbit/s", 187_500),
@@ -150,8 +159,8 @@ mod tests {
                 "`MB` is not a unit of rate (rates are in bits per second: 5 MB/s is \"40 Mbit/s\")",
             ),
             ("5 Mbps", "`Mbps` is not a unit of rate (write Mbit/s)"),
-            ("5 mbit", "`mbit` is not a unit of rate (write Mbit/s)"),
-            ("5 Kbit", "`Kbit` is not a unit of rate (write kbit/s)"),
+            ("5 mbps", "`mbps` is not a unit of rate (write Mbit/s)"),
+            ("5 mb", "`mb` is not a unit of rate (write Mbit/s)"),
             ("-1 Mbit/s", "`-1 Mbit/s` is negative (write \"1 Mbit/s\")"),
             (
                 "0 Mbit/s",
