@@ -222,11 +222,15 @@ fn judge(id: &str, answer: &AuthorizationResult, interactive: bool) -> Result<()
         )));
     }
     let why = if answer.details.contains_key("polkit.dismissed") {
-        "the password dialog was dismissed"
+        "no administrator was authenticated: the prompt was closed"
     } else if answer.is_challenge {
         "it needs an administrator's password, and there is nothing here to ask for it"
+    } else if interactive {
+        // polkit does not tell a wrong password from a rule's no.
+        "no administrator was authenticated: wrong password, or the prompt was closed, or a \
+         polkit rule forbids it"
     } else {
-        "it needs an administrator"
+        "a polkit rule forbids it"
     };
     Err(Failure::denied(format!("{id}: {why}; {HELP}")))
 }
@@ -296,6 +300,32 @@ mod tests {
                     .is_some_and(|text| text.contains("sudo"))
             );
         }
+    }
+
+    #[test]
+    fn a_password_that_was_asked_for_in_vain_is_said_to_be_wrong_or_not_given() {
+        let told = |details: &[(&str, &str)], interactive| {
+            let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+            let answer = AuthorizationResult {
+                details: details.iter().map(own).collect(),
+                ..answer(false, false)
+            };
+            let refused = judge("a", &answer, interactive).unwrap_err();
+            refused.description().unwrap().to_owned()
+        };
+        let wrong = told(&[], true);
+        assert!(
+            wrong.starts_with(
+                "a: no administrator was authenticated: wrong password, or the prompt was closed"
+            ),
+            "{wrong}"
+        );
+        let closed = told(&[("polkit.dismissed", "true")], true);
+        assert!(
+            closed.starts_with("a: no administrator was authenticated: the prompt was closed; use"),
+            "{closed}"
+        );
+        assert!(!told(&[], false).contains("password"));
     }
 
     #[test]
