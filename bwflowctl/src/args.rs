@@ -5,7 +5,7 @@ mod verb;
 use std::path::PathBuf;
 
 use bwflow_proto::config;
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
 
 #[cfg(test)]
 pub(crate) use verb::tests::tomorrow;
@@ -19,7 +19,7 @@ Examples:
     bwflowctl report --json | jq '.links[].available_bytes'
   to decide by hand, for a time:
     bwflowctl throttle '5 Mbit/s' --for 2h --reason 'backup runs'
-    bwflowctl override --until 2026-12-01     no limit until then
+    bwflowctl override --until 18:00          no limit until then
     bwflowctl override --add 10GB             more budget in this period
     bwflowctl throttle --clear                end it before its time
   to configure:
@@ -48,6 +48,7 @@ pub(crate) struct Args {
         long,
         global = true,
         value_name = "BUS",
+        value_hint = ValueHint::Other,
         hide_short_help = true,
         display_order = 900
     )]
@@ -114,8 +115,8 @@ pub(crate) struct Report {
     pub(crate) json: bool,
 
     /// Show this link only
-    #[arg(long, value_name = "INTERFACE")]
-    pub(crate) link: Option<String>,
+    #[arg(long, short, value_name = "IF", alias = "link", value_hint = ValueHint::Other)]
+    pub(crate) interface: Option<String>,
 }
 
 const STATUS_JSON: &str = "\
@@ -131,7 +132,7 @@ JSON: one line; with --watch one more line after every change.
     since                when the state was entered; null: not known
     available_bytes      accrued and not used; negative is debt,
                          null: not known
-    until                when the state ends by itself; null: not known
+    until                when the state ends at the latest; null: not known
     throttle             null, or what was decided by hand:
       rate_bytes_per_second  what it caps the link to
       owner, owner_uid   whose decision it is
@@ -154,6 +155,10 @@ pub(crate) struct Status {
     #[arg(long)]
     pub(crate) json: bool,
 
+    /// Show this link only
+    #[arg(long, short, value_name = "IF", alias = "link", value_hint = ValueHint::Other)]
+    pub(crate) interface: Option<String>,
+
     /// Go on showing every change until Ctrl-C
     #[arg(long, short)]
     pub(crate) watch: bool,
@@ -163,11 +168,11 @@ pub(crate) struct Status {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CheckConfig {
     /// The file to check, of 1 MB at most; - is standard input
-    #[arg(value_name = "FILE", default_value = config::PATH)]
+    #[arg(value_name = "FILE", default_value = config::PATH, value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
 
     /// Takes the place of the global flag, which is of no use where no bus is asked.
-    #[arg(long, value_name = "BUS", hide = true)]
+    #[arg(long, value_name = "BUS", hide = true, value_hint = ValueHint::Other)]
     address: Option<String>,
 
     /// Print JSON
@@ -177,6 +182,8 @@ pub(crate) struct CheckConfig {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use clap::CommandFactory as _;
 
     use super::*;
@@ -197,5 +204,24 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_link_is_named_alike_everywhere() {
+        for verb in ["report", "status", "throttle", "override"] {
+            for flag in ["-i", "--interface", "--link"] {
+                let mut words = vec!["bwflowctl", verb, flag, "wan0"];
+                words.extend((verb == "throttle").then_some("5mbit"));
+                let args = Args::try_parse_from(&words);
+                let named = match args.unwrap().command {
+                    Command::Report(report) => report.interface,
+                    Command::Status(status) => status.interface,
+                    Command::Throttle(throttle) => throttle.call.interface,
+                    Command::Override(lift) => lift.call.interface,
+                    Command::CheckConfig(_) => None,
+                };
+                assert_eq!(named.as_deref(), Some("wan0"), "{words:?}");
+            }
+        }
     }
 }

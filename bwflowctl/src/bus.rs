@@ -10,6 +10,7 @@ use zbus::{Connection, connection, message};
 
 use crate::failure::Failure;
 use crate::snapshot::{LINK_INTERFACE, Snapshot, links};
+use crate::time::now_usec;
 use crate::verb::{Request, refusal};
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -144,7 +145,7 @@ impl Bus {
         Ok(Snapshot {
             has_daemon: true,
             has_helper: self.has_helper().await?,
-            links: links(&reading.objects),
+            links: links(&reading.objects, now_usec()),
         })
     }
 

@@ -2,12 +2,11 @@
 
 use bwflow_proto::claim::{Claim, TopUp};
 use bwflow_proto::units::{format_bytes, format_rate};
-use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::grid::printable;
 use crate::snapshot::LinkRecord;
-use crate::time::{local, rfc3339};
+use crate::time::{end, local, rfc3339};
 
 /// The columns of a terminal that text has to fit.
 pub(crate) const WIDTH: usize = 80;
@@ -17,7 +16,7 @@ pub(crate) fn why_manual(link: &LinkRecord) -> String {
     let Some(claim) = &link.throttle else {
         return "throttled by hand".to_owned();
     };
-    format!("throttled by hand {}", terms(claim, &link.zone()))
+    format!("throttled by hand {}", terms(claim, link))
 }
 
 /// Why a link is `overridden`.
@@ -29,24 +28,24 @@ pub(crate) fn why_overridden(link: &LinkRecord) -> String {
         0 => "limit lifted by hand".to_owned(),
         rate => format!("held to {} by hand", format_rate(rate)),
     };
-    format!("{what} {}", terms(claim, &link.zone()))
+    format!("{what} {}", terms(claim, link))
 }
 
 /// `by alice until 2026-11-22 18:00 UTC: backup runs`.
-fn terms(claim: &Claim, zone: &TimeZone) -> String {
+fn terms(claim: &Claim, link: &LinkRecord) -> String {
     format!(
         "by {} until {}{}",
         owner(&claim.owner, claim.owner_uid),
-        until(claim, zone),
+        until(claim, link),
         because(&claim.reason)
     )
 }
 
 /// `2026-11-22 18:00 UTC`, or `it is cleared`.
-pub(crate) fn until(claim: &Claim, zone: &TimeZone) -> String {
+pub(crate) fn until(claim: &Claim, link: &LinkRecord) -> String {
     match claim.expires_usec {
         0 => "it is cleared".to_owned(),
-        time => local(time, zone),
+        time => end(time, &link.zone(), link.read_usec),
     }
 }
 
@@ -75,7 +74,7 @@ pub(crate) fn notes(link: &LinkRecord) -> Vec<String> {
             "{name}: {what} by {}, set {}, until {}{}",
             owner(&claim.owner, claim.owner_uid),
             local(claim.set_at_usec, &zone),
-            until(claim, &zone),
+            until(claim, link),
             because(&claim.reason)
         )
     };
@@ -226,6 +225,11 @@ pub(crate) mod tests {
         assert_eq!(
             link.reason(),
             "throttled by hand by alice until 2026-11-22 18:00 UTC: backup runs"
+        );
+        link.read_usec = MIDNIGHT + 18 * 3_600_000_000 - 30_000_000;
+        assert_eq!(
+            link.reason(),
+            "throttled by hand by alice until 2026-11-22 18:00:00 UTC: backup runs"
         );
         link.state = "overridden".to_owned();
         assert_eq!(

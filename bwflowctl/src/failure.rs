@@ -56,10 +56,13 @@ impl Failure {
     }
 }
 
+/// What most often keeps the helper from running.
+pub(crate) const LOOK_AT_CONFIG: &str = "if it does not start, see `bwflowctl check-config`";
+
 /// That the helper is not there, and how to start it.
 pub(crate) fn no_helper() -> String {
     format!(
-        "bwflow-helper is not running; {}",
+        "bwflow-helper is not running; {}; {LOOK_AT_CONFIG}",
         start("bwflow-helper", has_systemd())
     )
 }

@@ -5,9 +5,9 @@ mod table;
 
 use crate::args::Report;
 use crate::bus::Bus;
-use crate::failure::Failure;
+use crate::failure::{Failure, LOOK_AT_CONFIG};
 use crate::output::Output;
-use crate::snapshot::{LinkRecord, Snapshot};
+use crate::snapshot::{Snapshot, named};
 use crate::time::{local, zone};
 
 /// Shows the figures, counted anew if the helper is there.
@@ -25,8 +25,8 @@ pub(crate) async fn run(
         }
         return Err(Failure::NoHelper);
     }
-    if let Some(name) = &args.link {
-        snapshot.links = only(snapshot.links, name)?;
+    if let Some(name) = &args.interface {
+        snapshot.links = vec![named(snapshot.links, name)?];
     }
     if let Some(remark) = remark(&snapshot, is_fresh) {
         output.talk(&remark);
@@ -36,21 +36,6 @@ pub(crate) async fn run(
     } else {
         output.data(&table::render(&snapshot.links, output.has_color()))
     }
-}
-
-fn only(links: Vec<LinkRecord>, name: &str) -> Result<Vec<LinkRecord>, Failure> {
-    let names: Vec<&str> = links.iter().map(|link| link.interface.as_str()).collect();
-    if names.contains(&name) {
-        return Ok(links
-            .into_iter()
-            .filter(|link| link.interface == name)
-            .collect());
-    }
-    let known = match names.as_slice() {
-        [] => "there is none yet".to_owned(),
-        names => format!("there are {}", names.join(", ")),
-    };
-    Err(Failure::Failed(format!("no link `{name}`: {known}")))
 }
 
 /// What a person should know about the age of the figures.
@@ -71,12 +56,17 @@ fn remark(snapshot: &Snapshot, is_fresh: bool) -> Option<String> {
         .iter()
         .filter_map(|link| link.ledger.as_ref());
     let oldest = ledgers.min_by_key(|ledger| ledger.updated_at_usec);
+    let cure = if snapshot.has_helper {
+        String::new()
+    } else {
+        format!("; {LOOK_AT_CONFIG}")
+    };
     Some(match oldest {
         Some(ledger) => {
             let time = local(ledger.updated_at_usec, &zone(&ledger.timezone));
-            format!("{why}: the figures are as of {time}")
+            format!("{why}: the figures are as of {time}{cure}")
         }
-        None => format!("{why}: there are no figures yet"),
+        None => format!("{why}: there are no figures yet{cure}"),
     })
 }
 
@@ -97,28 +87,20 @@ mod tests {
         assert_eq!(remark(&snapshot, true), None);
         assert_eq!(
             remark(&snapshot, false).unwrap(),
-            "bwflow-helper is not running: the figures are as of 2026-11-22 04:30 UTC"
+            "bwflow-helper is not running: the figures are as of 2026-11-22 04:30 UTC; if it \
+             does not start, see `bwflowctl check-config`"
         );
         snapshot.links[0].ledger = None;
         assert_eq!(
             remark(&snapshot, false).unwrap(),
-            "bwflow-helper is not running: there are no figures yet"
+            "bwflow-helper is not running: there are no figures yet; if it does not start, see \
+             `bwflowctl check-config`"
         );
         snapshot.links.clear();
         assert!(
             remark(&snapshot, true)
                 .unwrap()
                 .starts_with("no link has a budget")
-        );
-    }
-
-    #[test]
-    fn a_link_that_is_not_there_is_answered_with_those_that_are() {
-        let links = || vec![record("eth0", "open", None), record("wwan0", "open", None)];
-        assert_eq!(only(links(), "wwan0").unwrap().len(), 1);
-        assert_eq!(
-            only(links(), "eth1").unwrap_err().to_string(),
-            "no link `eth1`: there are eth0, wwan0"
         );
     }
 }

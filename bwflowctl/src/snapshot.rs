@@ -12,7 +12,8 @@ use zbus::fdo::ManagedObjects;
 use zbus::{OwnedVariant, Variant};
 
 use crate::by_hand;
-use crate::failure::no_helper;
+use crate::failure::{Failure, LOOK_AT_CONFIG, no_helper};
+use crate::grid;
 use crate::time::zone;
 
 /// The daemon's side of the bus at one moment.
@@ -36,6 +37,8 @@ pub(crate) struct LinkRecord {
     /// Bytes per second; 0 when there is none.
     pub(crate) limit_bytes_per_second: u64,
     pub(crate) blocked_by: String,
+    /// When the daemon was asked; 0 for long ago.
+    pub(crate) read_usec: u64,
     pub(crate) grant: Option<Grant>,
     pub(crate) ledger: Option<LedgerView>,
     pub(crate) throttle: Option<Claim>,
@@ -49,7 +52,9 @@ impl Snapshot {
     /// What its absence means for the links.
     pub(crate) fn without_helper(&self) -> String {
         if self.links.iter().any(|link| link.grant.is_some()) {
-            "bwflow-helper is not running: the last grants are carried on".to_owned()
+            format!(
+                "bwflow-helper is not running: the last grants are carried on; {LOOK_AT_CONFIG}"
+            )
         } else {
             no_helper()
         }
@@ -60,6 +65,12 @@ impl LinkRecord {
     /// Why the link is in its state; empty when only the daemon could tell.
     pub(crate) fn reason(&self) -> String {
         match self.state.parse() {
+            Ok(LinkState::Armed | LinkState::Throttled) if !self.has_figures() => {
+                "an earlier limit stays in force; what is left is not known until bwflow-helper \
+                 runs"
+                    .to_owned()
+            }
+            Ok(LinkState::Open) if !self.has_figures() => "what is left is not known".to_owned(),
             Ok(LinkState::Open) => "budget left".to_owned(),
             Ok(LinkState::Armed) => "little of what has accrued is left".to_owned(),
             Ok(LinkState::Throttled) => "all that has accrued is used".to_owned(),
@@ -72,6 +83,12 @@ impl LinkRecord {
             Ok(LinkState::Absent) => "no such interface".to_owned(),
             Err(_) => String::new(),
         }
+    }
+
+    /// Whether anything is known of its budget. Nothing is after a restart of the daemon, until
+    /// the helper has come back.
+    pub(crate) const fn has_figures(&self) -> bool {
+        self.grant.is_some() || self.ledger.is_some()
     }
 
     /// As [`Self::reason`], without what was said about a decision by hand.
@@ -89,6 +106,18 @@ impl LinkRecord {
             Ok(LinkState::Overridden) => self.override_claim.as_ref(),
             Ok(LinkState::Manual) => self.throttle.as_ref(),
             _ => None,
+        }
+    }
+
+    /// When the state ends at the latest: by what was decided by hand, or with the period, when
+    /// there is a budget again. 0 if that is not known or never.
+    pub(crate) fn until_usec(&self) -> u64 {
+        if let Some(claim) = self.claim_in_force() {
+            return claim.expires_usec;
+        }
+        match (self.state.parse(), &self.ledger) {
+            (Ok(LinkState::Armed | LinkState::Throttled), Some(ledger)) => ledger.period_end_usec,
+            _ => 0,
         }
     }
 
@@ -120,15 +149,37 @@ impl LinkRecord {
     }
 }
 
-/// The links among the daemon's objects, in the order of their names.
-pub(crate) fn links(objects: &ManagedObjects) -> Vec<LinkRecord> {
+/// The link of that name.
+///
+/// # Errors
+/// Those that there are.
+pub(crate) fn named(links: Vec<LinkRecord>, name: &str) -> Result<LinkRecord, Failure> {
+    let known: Vec<String> = links
+        .iter()
+        .map(|link| grid::printable(&link.interface))
+        .collect();
+    let found = links.into_iter().find(|link| link.interface == name);
+    found.ok_or_else(|| {
+        let known = match known.as_slice() {
+            [] => "there is none yet".to_owned(),
+            [one] => format!("there is {one}"),
+            several => format!("there are {}", several.join(", ")),
+        };
+        let name = grid::printable(name);
+        Failure::Configuration(format!("no link `{name}`: {known}"))
+    })
+}
+
+/// The links among the daemon's objects, in the order of their names; `now_usec` is when they
+/// were read.
+pub(crate) fn links(objects: &ManagedObjects, now_usec: u64) -> Vec<LinkRecord> {
     let mut links: Vec<LinkRecord> = objects
         .values()
         .filter_map(|interfaces| {
             let (_, properties) = interfaces
                 .iter()
                 .find(|(name, _)| name.as_str() == LINK_INTERFACE)?;
-            link(properties)
+            link(properties, now_usec)
         })
         .collect();
     links.sort_by(|a, b| a.interface.cmp(&b.interface));
@@ -141,7 +192,7 @@ pub(crate) const LINK_INTERFACE: &str = "org.bwflow1.Link";
 type Properties = HashMap<String, OwnedVariant>;
 
 /// A link without a name is none; whatever else is missing has its default.
-fn link(properties: &Properties) -> Option<LinkRecord> {
+fn link(properties: &Properties, now_usec: u64) -> Option<LinkRecord> {
     let interface = text(properties, "Interface")?;
     Some(LinkRecord {
         interface,
@@ -149,6 +200,7 @@ fn link(properties: &Properties) -> Option<LinkRecord> {
         state_since_usec: number(properties, "StateSinceUSec"),
         limit_bytes_per_second: number(properties, "LimitBytesPerSecond"),
         blocked_by: text(properties, "BlockedBy").unwrap_or_default(),
+        read_usec: now_usec,
         grant: dictionary(properties, "Grant"),
         ledger: dictionary(properties, "Ledger"),
         throttle: dictionary(properties, "Throttle").map(printable_claim),
@@ -196,4 +248,52 @@ fn number(properties: &Properties, name: &str) -> u64 {
 fn dictionary<T: TryFrom<OwnedVariant>>(properties: &Properties, name: &str) -> Option<T> {
     let value = properties.get(name)?.try_clone().ok()?;
     T::try_from(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_claimed_of_a_budget_of_which_nothing_is_known() {
+        let reason = |state: &str, has_grant: bool, has_ledger: bool| {
+            let link = LinkRecord {
+                state: state.to_owned(),
+                grant: has_grant.then(Grant::default),
+                ledger: has_ledger.then(LedgerView::default),
+                ..LinkRecord::default()
+            };
+            link.reason()
+        };
+        let earlier = "an earlier limit stays in force; what is left is not known until \
+                       bwflow-helper runs";
+        assert_eq!(reason("throttled", false, false), earlier);
+        assert_eq!(reason("armed", false, false), earlier);
+        assert_eq!(reason("open", false, false), "what is left is not known");
+        for (has_grant, has_ledger) in [(true, false), (false, true)] {
+            let known = |state| reason(state, has_grant, has_ledger);
+            assert_eq!(known("throttled"), "all that has accrued is used");
+            assert_eq!(known("open"), "budget left");
+        }
+    }
+
+    #[test]
+    fn an_end_is_the_decision_s_or_the_period_s() {
+        let until = |state: &str| {
+            let link = LinkRecord {
+                state: state.to_owned(),
+                ledger: Some(LedgerView {
+                    period_end_usec: 7,
+                    ..LedgerView::default()
+                }),
+                ..by_hand::tests::decided()
+            };
+            link.until_usec()
+        };
+        assert_eq!(until("armed"), 7);
+        assert_eq!(until("throttled"), 7);
+        assert_eq!(until("manual"), 1_795_370_400_000_000);
+        assert_eq!(until("overridden"), 0, "until it is cleared");
+        assert_eq!(until("open"), 0);
+    }
 }

@@ -9,8 +9,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::args::Status;
 use crate::bus::Bus;
 use crate::failure::Failure;
+use crate::grid::printable;
 use crate::output::Output;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, named};
 use crate::watch::Watch;
 
 const WAITING: &str = "waiting for bwflowd";
@@ -23,7 +24,10 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let bus = Bus::connect(address).await?;
     if !args.watch {
-        let snapshot = bus.snapshot().await?;
+        let mut snapshot = bus.snapshot().await?;
+        if let Some(name) = &args.interface {
+            snapshot.links = vec![named(snapshot.links, name)?];
+        }
         return if args.json {
             output.data(&json::render(&snapshot)?)
         } else {
@@ -31,14 +35,20 @@ pub(crate) async fn run(
         };
     }
     let mut watch = Watch::start(&bus).await?;
-    let mut display = Display::new(args.json, output.is_terminal());
+    let interface = args.interface.clone();
+    if let Some(name) = &interface
+        && watch.snapshot().has_daemon
+    {
+        named(watch.snapshot().links, name)?;
+    }
+    let mut display = Display::new(args.json, output.is_terminal(), interface);
     // Listening begins here, not with the first wait: Ctrl-C may come as soon as there is a line.
     let mut interrupts = signal(SignalKind::interrupt())
         .map_err(|error| Failure::Failed(format!("cannot listen for Ctrl-C: {error}")))?;
     let closed = Output::closed();
     tokio::pin!(closed);
     loop {
-        display.show(&watch.snapshot(), output)?;
+        display.show(watch.snapshot(), output)?;
         tokio::select! {
             changed = watch.changed() => changed?,
             _ = interrupts.recv() => return Ok(()),
@@ -50,6 +60,8 @@ pub(crate) async fn run(
 /// Shows snapshots one after the other, each only if it differs in what is shown.
 struct Display {
     way: Way,
+    /// The only link to show.
+    interface: Option<String>,
     shown: String,
     was_waiting: bool,
 }
@@ -64,7 +76,7 @@ enum Way {
 }
 
 impl Display {
-    fn new(is_json: bool, is_terminal: bool) -> Self {
+    fn new(is_json: bool, is_terminal: bool, interface: Option<String>) -> Self {
         let way = match (is_json, is_terminal) {
             (true, _) => Way::Json,
             (false, true) => Way::Screen,
@@ -72,12 +84,17 @@ impl Display {
         };
         Self {
             way,
+            interface,
             shown: String::new(),
             was_waiting: false,
         }
     }
 
-    fn show(&mut self, snapshot: &Snapshot, output: &mut Output) -> Result<(), Failure> {
+    fn show(&mut self, mut snapshot: Snapshot, output: &mut Output) -> Result<(), Failure> {
+        if let Some(name) = &self.interface {
+            snapshot.links.retain(|link| link.interface == *name);
+        }
+        let snapshot = &snapshot;
         let is_waiting = !snapshot.has_daemon;
         if is_waiting && !self.was_waiting && !matches!(self.way, Way::Screen) {
             output.talk(WAITING);
@@ -85,7 +102,12 @@ impl Display {
         self.was_waiting = is_waiting;
         let text = match &mut self.way {
             Way::Json => json::render(snapshot)?,
-            Way::Screen => screen::render(snapshot, output.has_color()),
+            Way::Screen => match &self.interface {
+                Some(name) if snapshot.has_daemon && snapshot.links.is_empty() => {
+                    format!("no link `{}` now\n", printable(name))
+                }
+                _ => screen::render(snapshot, output.has_color()),
+            },
             Way::Lines(lines) => {
                 let text = lines.changes(snapshot, jiff::Timestamp::now());
                 return if text.is_empty() {

@@ -15,7 +15,7 @@ use crate::bus::Bus;
 use crate::failure::Failure;
 use crate::grid::printable;
 use crate::output::Output;
-use crate::snapshot::{LinkRecord, Snapshot};
+use crate::snapshot::{LinkRecord, Snapshot, named};
 use crate::status::json::render_link;
 
 pub(crate) use refusal::refusal;
@@ -58,10 +58,6 @@ fn choose(snapshot: Snapshot, name: Option<&str>) -> Result<LinkRecord, Failure>
     let Snapshot {
         has_helper, links, ..
     } = snapshot;
-    let names: Vec<String> = links
-        .iter()
-        .map(|link| printable(&link.interface))
-        .collect();
     if links.is_empty() {
         return Err(if has_helper {
             Failure::Failed("no link has a budget yet: bwflow-helper has named none".to_owned())
@@ -70,6 +66,10 @@ fn choose(snapshot: Snapshot, name: Option<&str>) -> Result<LinkRecord, Failure>
         });
     }
     let Some(name) = name else {
+        let names: Vec<String> = links
+            .iter()
+            .map(|link| printable(&link.interface))
+            .collect();
         let mut links = links.into_iter();
         return match (links.next(), links.next()) {
             (Some(link), None) => Ok(link),
@@ -79,14 +79,7 @@ fn choose(snapshot: Snapshot, name: Option<&str>) -> Result<LinkRecord, Failure>
             ))),
         };
     };
-    let found = links.into_iter().find(|link| link.interface == name);
-    found.ok_or_else(|| {
-        Failure::Configuration(format!(
-            "no link `{}`: there is {}",
-            printable(name),
-            names.join(", ")
-        ))
-    })
+    named(links, name)
 }
 
 /// Calls the daemon, with somebody there who can be asked for a password.
@@ -235,7 +228,9 @@ mod tests {
         );
         let unknown = chosen(&["eth0", "wg0"], Some("eth1")).unwrap_err();
         assert_eq!(unknown.exit_code(), 2);
-        assert_eq!(unknown.to_string(), "no link `eth1`: there is eth0, wg0");
+        assert_eq!(unknown.to_string(), "no link `eth1`: there are eth0, wg0");
+        let unknown = chosen(&["eth0"], Some("eth1")).unwrap_err();
+        assert_eq!(unknown.to_string(), "no link `eth1`: there is eth0");
         assert_eq!(chosen(&[], Some("eth0")).unwrap_err().exit_code(), 1);
         let without = choose(links(&[], false), None).unwrap_err();
         assert_eq!(without.exit_code(), 3);

@@ -13,6 +13,7 @@ use zbus::{Connection, MatchRule, Message, MessageStream, OwnedVariant, message}
 use crate::bus::Bus;
 use crate::failure::Failure;
 use crate::snapshot::{LINK_INTERFACE, Snapshot, links};
+use crate::time::now_usec;
 
 /// Far more than the daemon sends while one call is answered: a full queue would hold up the
 /// answer behind it.
@@ -63,7 +64,7 @@ impl<'b> Watch<'b> {
         Snapshot {
             has_daemon: self.daemon.is_some(),
             has_helper: self.has_helper,
-            links: links(&self.objects),
+            links: links(&self.objects, now_usec()),
         }
     }
 

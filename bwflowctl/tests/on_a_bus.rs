@@ -55,7 +55,8 @@ async fn a_report_shows_what_the_daemon_has_and_how_old_it_is() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(
         text(&output.stderr),
-        "bwflow-helper is not running: the figures are as of 2026-11-22 UTC\n"
+        "bwflow-helper is not running: the figures are as of 2026-11-22 00:00 UTC; if it \
+         does not start, see `bwflowctl check-config`\n"
     );
     let report = json(&output.stdout);
     assert_eq!(report["links"][0]["interface"], "eth0");
@@ -71,8 +72,24 @@ async fn a_report_shows_what_the_daemon_has_and_how_old_it_is() {
     assert!(!text(&output.stdout).contains("wg0"));
     assert!(!text(&output.stdout).contains('\u{1b}'));
 
-    let output = bus.run(&["report", "--link", "eth9"]).await;
-    assert_eq!(output.status.code(), Some(1));
+    for words in [
+        &["report", "--link", "eth9"][..],
+        &["report", "-i", "eth9"],
+        &["status", "--interface", "eth9"],
+        &["status", "-w", "-i", "eth9"],
+        &["throttle", "5mbit", "-i", "eth9"],
+    ] {
+        let output = bus.run(words).await;
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert_eq!(
+            text(&output.stderr),
+            "bwflowctl: no link `eth9`: there are eth0, wg0\n"
+        );
+    }
+    let output = bus.run(&["status", "-i", "wg0", "--json"]).await;
+    let status = json(&output.stdout);
+    assert_eq!(status["links"].as_array().unwrap().len(), 1);
+    assert_eq!(status["links"][0]["interface"], "wg0");
 }
 
 #[tokio::test]
@@ -184,12 +201,13 @@ async fn a_watch_outlives_the_daemon_and_sees_the_helper_come() {
 #[tokio::test]
 async fn a_watch_may_be_started_before_the_daemon() {
     let bus = PrivateBus::start().await;
-    let mut watch = Running::start(bus.command(&["status", "--watch"]));
+    let mut watch = Running::start(bus.command(&["status", "--watch", "-i", "eth1"]));
     assert_eq!(watch.talk().await, "waiting for bwflowd");
-    let _daemon = daemon(&bus, &[("eth0", None)]).await;
+    let ledger = || Some(LedgerView::default());
+    let _daemon = daemon(&bus, &[("eth0", ledger()), ("eth1", ledger())]).await;
     let line = watch.line().await;
     assert!(
-        line.ends_with(" eth0 open, no limit: budget left"),
+        line.ends_with(" eth1 open, no limit: budget left"),
         "{line}"
     );
 }

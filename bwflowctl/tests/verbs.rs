@@ -112,7 +112,7 @@ async fn a_link_must_be_named_where_there_are_several() {
         ),
         (
             &["override", "-i", "eth9"],
-            "bwflowctl: no link `eth9`: there is wan0, wan1\n",
+            "bwflowctl: no link `eth9`: there are wan0, wan1\n",
         ),
     ] {
         let output = bus.run(words).await;
@@ -169,8 +169,8 @@ async fn every_refusal_has_its_code_and_its_cure() {
             ),
             &["override"],
             4,
-            "bwflowctl: not allowed: 9 wait already; too many requests wait for a password: answer \
-             or cancel those, or run this with sudo\n",
+            "bwflowctl: not allowed: 9 wait already; answer or cancel the requests that wait for a \
+             password, or run this with sudo\n",
         ),
         (
             Answer("org.freedesktop.DBus.Error.Failed", "the disk is full"),

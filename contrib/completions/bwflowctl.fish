@@ -24,7 +24,7 @@ function __fish_bwflowctl_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -l address -d 'Bus to ask instead of the system bus, e.g. unix:path=/run/dbus/system_bus_socket' -r
+complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -l address -d 'Bus to ask instead of the system bus, e.g. unix:path=/run/dbus/system_bus_socket' -r -f
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -l no-color -d 'Use no colours, not even on a terminal (as NO_COLOR does)'
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -s V -l version -d 'Print version'
@@ -34,41 +34,42 @@ complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "throttle" -d 'C
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "override" -d 'Lift or change a link\'s limit by hand, or add to its budget'
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "check-config" -d 'Check a configuration as the service does, and show what it means'
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand report" -l link -d 'Show this link only' -r
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand report" -l address -d 'Bus to ask instead of the system bus, e.g. unix:path=/run/dbus/system_bus_socket' -r
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand report" -s i -l interface -d 'Show this link only' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand report" -l address -d 'Bus to ask instead of the system bus, e.g. unix:path=/run/dbus/system_bus_socket' -r -f
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand report" -l json -d 'Print JSON'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand report" -l no-color -d 'Use no colours, not even on a terminal (as NO_COLOR does)'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand status" -l address -d 'Bus to ask instead of the system bus, e.g. unix:path=/run/dbus/system_bus_socket' -r
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand status" -s i -l interface -d 'Show this link only' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand status" -l address -d 'Bus to ask instead of the system bus, e.g. unix:path=/run/dbus/system_bus_socket' -r -f
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand status" -l json -d 'Print JSON, one line each'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand status" -s w -l watch -d 'Go on showing every change until Ctrl-C'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand status" -l no-color -d 'Use no colours, not even on a terminal (as NO_COLOR does)'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -l for -d 'How long it holds, whatever becomes of the clock: 90m, 2h, 3d, 1h30m' -r
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -l until -d 'Until when it holds: 2026-12-01, \'2026-12-01 18:00\' (local time) or RFC 3339' -r
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -l reason -d 'Why, for whoever reads it later' -r
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -s i -l interface -d 'The link; not needed where there is only one' -r
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -l address -d 'Bus to ask instead of the system bus, e.g. unix:path=/run/dbus/system_bus_socket' -r
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -l for -d 'How long it holds, whatever becomes of the clock: 90m, 2h, 3d, 1h30m' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -l until -d 'Until when it holds: 18:00 (the next, local time), \'YYYY-MM-DD 18:00\', YYYY-MM-DD or RFC 3339' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -l reason -d 'Why, for whoever reads it later' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -s i -l interface -d 'The link; not needed where there is only one' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -l address -d 'Bus to ask instead of the system bus, e.g. unix:path=/run/dbus/system_bus_socket' -r -f
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -l force -d 'Set it even if a remote login would hardly answer any more (less than min_rate)'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -l clear -d 'End the throttle'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -l no-ask-password -d 'Do not ask for a password, here or by a graphical agent: be refused instead'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -l json -d 'Print the link as `status --json` does'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -l no-color -d 'Use no colours, not even on a terminal (as NO_COLOR does)'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l rate -d 'Hold the link to this rate, in bits per second; without it there is no limit at all' -r
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l add -d 'Add this much to the budget of this period, in bytes: 10GB, \'1.5 TiB\'' -r
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l for -d 'How long it holds, whatever becomes of the clock: 90m, 2h, 3d, 1h30m' -r
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l until -d 'Until when it holds: 2026-12-01, \'2026-12-01 18:00\' (local time) or RFC 3339' -r
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l reason -d 'Why, for whoever reads it later' -r
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -s i -l interface -d 'The link; not needed where there is only one' -r
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l address -d 'Bus to ask instead of the system bus, e.g. unix:path=/run/dbus/system_bus_socket' -r
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l rate -d 'Hold the link to this rate, in bits per second; without it there is no limit at all' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l add -d 'Add this much to the budget of this period, in bytes: 10GB, \'1.5 TiB\'' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l for -d 'How long it holds, whatever becomes of the clock: 90m, 2h, 3d, 1h30m' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l until -d 'Until when it holds: 18:00 (the next, local time), \'YYYY-MM-DD 18:00\', YYYY-MM-DD or RFC 3339' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l reason -d 'Why, for whoever reads it later' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -s i -l interface -d 'The link; not needed where there is only one' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l address -d 'Bus to ask instead of the system bus, e.g. unix:path=/run/dbus/system_bus_socket' -r -f
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l force -d 'Set it even if a remote login would hardly answer any more (less than min_rate)'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l clear -d 'End the override; what was added to the budget stays'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l no-ask-password -d 'Do not ask for a password, here or by a graphical agent: be refused instead'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l json -d 'Print the link as `status --json` does'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l no-color -d 'Use no colours, not even on a terminal (as NO_COLOR does)'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand check-config" -l address -d 'Takes the place of the global flag, which is of no use where no bus is asked' -r
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand check-config" -l address -d 'Takes the place of the global flag, which is of no use where no bus is asked' -r -f
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand check-config" -l json -d 'Print JSON'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand check-config" -l no-color -d 'Use no colours, not even on a terminal (as NO_COLOR does)'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand check-config" -s h -l help -d 'Print help (see more with \'--help\')'

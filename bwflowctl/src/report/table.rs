@@ -286,10 +286,11 @@ wg0    -                        -           -  -        -       -
         assert_eq!(
             notes,
             "\
-wan0: throttle of 5 Mbit/s by alice, set 2026-11-22 UTC, until 2026-11-22 18:00
-  UTC: backup runs
-wan0: override without limit by root, set 2026-11-22 UTC, until it is cleared
-wan0: top-up of 10 GB by uid 1001, added 2026-11-22 UTC, not booked yet
+wan0: throttle of 5 Mbit/s by alice, set 2026-11-22 00:00 UTC, until 2026-11-22
+  18:00 UTC: backup runs
+wan0: override without limit by root, set 2026-11-22 00:00 UTC, until it is
+  cleared
+wan0: top-up of 10 GB by uid 1001, added 2026-11-22 00:00 UTC, not booked yet
 "
         );
     }

@@ -26,8 +26,8 @@ struct Link<'a> {
     reason: String,
     since: Option<String>,
     available_bytes: Option<i64>,
-    /// When the state ends by itself. Only what was decided by hand has an end that is known: what
-    /// else is held is let go when enough has accrued, which depends on what is sent.
+    /// When the state ends at the latest. What is not decided by hand is let go when enough has
+    /// accrued, which depends on what is sent, and anyway with the period.
     until: Option<String>,
     throttle: Option<ClaimRecord<'a>>,
     #[serde(rename = "override")]
@@ -69,9 +69,7 @@ fn link(record: &LinkRecord) -> Link<'_> {
         reason: record.reason(),
         since: rfc3339(record.state_since_usec),
         available_bytes: record.available_bytes(),
-        until: record
-            .claim_in_force()
-            .and_then(|claim| rfc3339(claim.expires_usec)),
+        until: rfc3339(record.until_usec()),
         throttle: record.throttle.as_ref().map(ClaimRecord::of),
         override_claim: record.override_claim.as_ref().map(ClaimRecord::of),
         pending_topups: record.pending_top_ups.iter().map(TopUpRecord::of).collect(),
@@ -100,6 +98,7 @@ mod tests {
                     limit_bytes_per_second: 125_000,
                     ledger: Some(LedgerView {
                         available_bytes: -7,
+                        period_end_usec: 1_796_083_200_000_000,
                         ..LedgerView::default()
                     }),
                     ..LinkRecord::default()
@@ -117,7 +116,7 @@ mod tests {
             "{\"version\":1,\"helper\":\"present\",\"links\":[\
              {\"interface\":\"eth0\",\"state\":\"throttled\",\"limit_bytes_per_second\":125000,\
              \"reason\":\"all that has accrued is used\",\"since\":\"2026-11-22T00:00:00Z\",\
-             \"available_bytes\":-7,\"until\":null,\
+             \"available_bytes\":-7,\"until\":\"2026-12-01T00:00:00Z\",\
              \"throttle\":null,\"override\":null,\"pending_topups\":[]},\
              {\"interface\":\"wg0\",\"state\":\"blocked\",\"limit_bytes_per_second\":null,\
              \"reason\":\"htb 1: is in the way\",\"since\":null,\

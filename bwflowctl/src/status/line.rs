@@ -40,10 +40,14 @@ impl Lines {
             is_there
         });
         for link in links {
-            let text = described(link);
-            if self.told.get(&link.interface) != Some(&text) {
-                tell(&link.interface, &text);
-                self.told.insert(link.interface.clone(), text);
+            // That an end has come near is no change.
+            let news = described(&LinkRecord {
+                read_usec: 0,
+                ..link.clone()
+            });
+            if self.told.get(&link.interface) != Some(&news) {
+                tell(&link.interface, &described(link));
+                self.told.insert(link.interface.clone(), news);
             }
         }
         let is_without_helper = !snapshot.has_helper;
@@ -84,6 +88,7 @@ mod tests {
             interface: interface.to_owned(),
             state: state.to_owned(),
             limit_bytes_per_second: limit,
+            grant: Some(Grant::default()),
             ..LinkRecord::default()
         }
     }
@@ -107,7 +112,8 @@ mod tests {
         assert!(!tell(true, grant()).contains("bwflow-helper"));
         assert_eq!(
             tell(false, grant()),
-            "2026-11-22T04:30:00Z bwflow-helper is not running: the last grants are carried on\n"
+            "2026-11-22T04:30:00Z bwflow-helper is not running: the last grants are carried on; if it does \
+             not start, see `bwflowctl check-config`\n"
         );
         assert_eq!(tell(false, grant()), "");
         assert_eq!(
@@ -115,6 +121,29 @@ mod tests {
             "2026-11-22T04:30:00Z bwflow-helper is running again\n"
         );
         assert!(tell(false, None).contains("bwflow-helper is not running; start it"));
+    }
+
+    #[test]
+    fn an_end_that_comes_near_is_no_change() {
+        let now = "2026-11-22T04:30:00Z".parse().unwrap();
+        let mut lines = Lines::default();
+        let mut tell = |state: &str, read_usec: u64| {
+            let snapshot = Snapshot {
+                has_daemon: true,
+                has_helper: true,
+                links: vec![LinkRecord {
+                    state: state.to_owned(),
+                    read_usec,
+                    ..crate::by_hand::tests::decided()
+                }],
+            };
+            lines.changes(&snapshot, now)
+        };
+        let near = 1_795_370_400_000_000 - 1_000_000;
+        assert!(tell("manual", 0).contains("until 2026-11-22 18:00 UTC"));
+        assert_eq!(tell("manual", near), "");
+        assert!(tell("absent", near).contains("absent"));
+        assert!(tell("manual", near).contains("until 2026-11-22 18:00:00 UTC"));
     }
 
     #[test]

@@ -1,13 +1,11 @@
 //! The status on one screen.
 
-use bwflow_proto::claim::Claim;
-use bwflow_proto::state::LinkState;
 use bwflow_proto::units::{format_rate, format_signed_bytes};
 
 use crate::by_hand::{self, WIDTH, paragraph};
 use crate::grid::{Column, Grid, printable};
 use crate::snapshot::{LinkRecord, Snapshot};
-use crate::time::local;
+use crate::time::{end, local};
 
 /// Every link in a line, what was decided by hand, and what is missing for the whole to work.
 pub(super) fn render(snapshot: &Snapshot, color: bool) -> String {
@@ -70,21 +68,9 @@ fn row(link: &LinkRecord) -> Vec<String> {
         0 => "none".to_owned(),
         limit => format_rate(limit),
     };
-    let is_held = matches!(
-        link.state.parse(),
-        Ok(LinkState::Armed | LinkState::Throttled)
-    );
-    let ledger = link.ledger.as_ref().filter(|_| is_held);
-    let until = match (link.claim_in_force(), ledger) {
-        (
-            Some(Claim {
-                expires_usec: 0, ..
-            }),
-            _,
-        ) => "cleared".to_owned(),
-        (Some(claim), _) => local(claim.expires_usec, &zone),
-        (None, Some(ledger)) => local(ledger.period_end_usec, &zone),
-        (None, None) => "-".to_owned(),
+    let until = match (link.until_usec(), link.claim_in_force()) {
+        (0, Some(_)) => "cleared".to_owned(),
+        (time, _) => end(time, &zone, link.read_usec),
     };
     vec![
         link.interface.clone(),
@@ -138,13 +124,13 @@ mod tests {
             render(&snapshot, false),
             "\
 LINK  STATE         LIMIT  AVAILABLE  SINCE                 UNTIL
-eth0  throttled  1 Mbit/s    -1.2 GB  2026-11-22 00:01 UTC  2026-12-01 UTC
+eth0  throttled  1 Mbit/s    -1.2 GB  2026-11-22 00:01 UTC  2026-12-01 00:00 UTC
 wg0   absent         none          -  -                     -
 
 eth0: all that has accrued is used
 wg0: no such interface
 
-bwflow-helper is not running: the last grants are carried on
+bwflow-helper is not running: the last grants are carried on; if it does not start, see `bwflowctl check-config`
 "
         );
     }
@@ -164,12 +150,13 @@ bwflow-helper is not running: the last grants are carried on
 LINK  STATE      LIMIT  AVAILABLE  SINCE  UNTIL
 wan0  manual  5 Mbit/s          -  -      2026-11-22 18:00 UTC
 
-wan0: throttle of 5 Mbit/s by alice, set 2026-11-22 UTC, until 2026-11-22 18:00
-  UTC: why why why why why why why why why why why why why why why why why why
+wan0: throttle of 5 Mbit/s by alice, set 2026-11-22 00:00 UTC, until 2026-11-22
+  18:00 UTC: why why why why why why why why why why why why why why why why why
   why why why why why why why why why why why why why why why why why why why
-  why why why why why why why why why why why why why
-wan0: override without limit by root, set 2026-11-22 UTC, until it is cleared
-wan0: top-up of 10 GB by uid 1001, added 2026-11-22 UTC, not booked yet
+  why why why why why why why why why why why why why why
+wan0: override without limit by root, set 2026-11-22 00:00 UTC, until it is
+  cleared
+wan0: top-up of 10 GB by uid 1001, added 2026-11-22 00:00 UTC, not booked yet
 "
         );
     }

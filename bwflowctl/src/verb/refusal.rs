@@ -18,7 +18,7 @@ pub(crate) fn refusal(error: zbus::Error, request: &Request, has_asked: bool) ->
         zbus::Error::FDO(answer) => match answer.as_ref() {
             fdo::Error::InvalidArgs(text) => Failure::Configuration(text.clone()),
             fdo::Error::AccessDenied(text) | fdo::Error::AuthFailed(text) => {
-                Failure::Denied(format!("{}; {}", sentence(text), cure(request)))
+                Failure::Denied(cured(text, &cure(request)))
             }
             fdo::Error::InteractiveAuthorizationRequired(_) if !has_asked => {
                 Failure::Denied(format!(
@@ -27,15 +27,12 @@ pub(crate) fn refusal(error: zbus::Error, request: &Request, has_asked: bool) ->
                     cure(request)
                 ))
             }
-            fdo::Error::InteractiveAuthorizationRequired(text) => Failure::Denied(format!(
-                "{}; nobody here can be asked for a password: {}",
-                sentence(text),
-                cure(request)
-            )),
-            fdo::Error::LimitsExceeded(text) => Failure::Denied(format!(
-                "{}; too many requests wait for a password: answer or cancel those, or run this \
-                 with sudo",
-                sentence(text)
+            fdo::Error::InteractiveAuthorizationRequired(text) => {
+                Failure::Denied(cured(text, &cure(request)))
+            }
+            fdo::Error::LimitsExceeded(text) => Failure::Denied(cured(
+                text,
+                "answer or cancel the requests that wait for a password, or run this with sudo",
             )),
             fdo::Error::UnknownMethod(_) => Failure::Failed(format!(
                 "this bwflowd does not know {}: it is older than bwflowctl; restart it",
@@ -47,6 +44,18 @@ pub(crate) fn refusal(error: zbus::Error, request: &Request, has_asked: bool) ->
             _ => error.into(),
         },
         _ => error.into(),
+    }
+}
+
+/// The daemon's text, and the cure if it has none of its own. The bus refuses by words of its own,
+/// which never have one.
+fn cured(text: &str, cure: &str) -> String {
+    const OWN: [&str; 4] = ["sudo", "try again", "wait for one to end", "answer or end"];
+    let text = sentence(text);
+    if OWN.iter().any(|own| text.contains(own)) {
+        text.to_owned()
+    } else {
+        format!("{text}; {cure}")
     }
 }
 
@@ -83,6 +92,22 @@ mod tests {
             "not allowed: not authorised; run it with sudo, or ask an administrator of this host, \
              who can also allow it by a polkit rule for org.bwflow1.throttle"
         );
+        for (text, has_asked) in [
+            (
+                "org.bwflow1.throttle: it needs an administrator; use sudo, or write a rule",
+                true,
+            ),
+            ("polkit went away; try again", false),
+        ] {
+            let denied = answered(fdo::Error::AccessDenied(text.to_owned()), has_asked);
+            assert_eq!(denied.to_string(), format!("not allowed: {text}"));
+            let required = fdo::Error::InteractiveAuthorizationRequired(text.to_owned());
+            let denied = answered(required, true);
+            assert_eq!(denied.to_string(), format!("not allowed: {text}"));
+        }
+        let text = "8 requests of user id 7 wait for a password; answer or end those first";
+        let crowded = answered(fdo::Error::LimitsExceeded(text.to_owned()), true);
+        assert_eq!(crowded.to_string(), format!("not allowed: {text}"));
         let required = || fdo::Error::InteractiveAuthorizationRequired(String::new());
         let forbidden = answered(required(), false);
         assert_eq!(forbidden.exit_code(), 4);

@@ -44,7 +44,6 @@ pub(crate) fn told(
 }
 
 fn decided(request: &Request, before: &LinkRecord, after: &LinkRecord) -> Option<String> {
-    let zone = after.zone();
     Some(match request {
         Request::TopUp(..) => return None,
         Request::Throttle(..) => {
@@ -52,7 +51,7 @@ fn decided(request: &Request, before: &LinkRecord, after: &LinkRecord) -> Option
                 return Some("the throttle has ended already".to_owned());
             };
             let rate = format_rate(claim.rate_bytes_per_second);
-            let mut text = format!("capped to {rate} until {}", until(claim, &zone));
+            let mut text = format!("capped to {rate} until {}", until(claim, after));
             if after.override_claim.is_some() {
                 text.push_str("; the override in force goes before it");
             }
@@ -66,7 +65,7 @@ fn decided(request: &Request, before: &LinkRecord, after: &LinkRecord) -> Option
                 0 => "no limit".to_owned(),
                 rate => format!("held to {}", format_rate(rate)),
             };
-            let until = until(claim, &zone);
+            let until = until(claim, after);
             format!("{what} until {until}; what flows is still charged")
         }
         Request::ClearThrottle if before.throttle.is_none() => {
@@ -129,9 +128,12 @@ fn warning(request: &Request, link: &LinkRecord) -> Option<String> {
         }
         Ok(LinkState::Throttled) if matches!(request, Request::Throttle(..)) => {
             let rate = format_rate(link.limit_bytes_per_second);
-            Some(format!(
-                "the budget is used up, so it is held to {rate} now"
-            ))
+            let why = if link.has_figures() {
+                "the budget is used up"
+            } else {
+                "an earlier limit stays in force"
+            };
+            Some(format!("{why}, so it is held to {rate} now"))
         }
         _ => None,
     }
@@ -142,6 +144,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use bwflow_proto::claim::Options;
+    use bwflow_proto::grant::Grant;
     use bwflow_proto::ledger::LedgerView;
 
     use super::*;
@@ -150,6 +153,7 @@ mod tests {
     fn link(state: &str) -> LinkRecord {
         LinkRecord {
             state: state.to_owned(),
+            grant: Some(Grant::default()),
             ..decided_link()
         }
     }
@@ -231,6 +235,34 @@ mod tests {
             told(&Request::ClearThrottle, &after, &after, Booking::None),
             ["wan0: there was no throttle; now open, no limit: budget left"]
         );
+    }
+
+    #[test]
+    fn no_budget_is_claimed_where_none_is_known() {
+        let unknown = |state: &str| LinkRecord {
+            grant: None,
+            override_claim: None,
+            limit_bytes_per_second: 1_000,
+            ..link(state)
+        };
+        let request = Request::Throttle(625_000, Options::default());
+        let lines = told(
+            &request,
+            &unknown("throttled"),
+            &unknown("throttled"),
+            Booking::None,
+        );
+        assert_eq!(
+            lines[1],
+            "wan0: an earlier limit stays in force, so it is held to 8 kbit/s now"
+        );
+        for state in ["open", "armed", "throttled"] {
+            let after = unknown(state);
+            let lines = told(&Request::ClearThrottle, &after, &after, Booking::None);
+            assert!(lines[0].contains("what is left is not known"), "{lines:?}");
+            assert!(!lines[0].contains("budget left"), "{lines:?}");
+            assert!(!lines[0].contains("is used"), "{lines:?}");
+        }
     }
 
     #[test]
