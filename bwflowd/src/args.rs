@@ -24,6 +24,13 @@ pub struct Args {
     #[arg(long)]
     pub keep_on_exit: bool,
 
+    /// Take the limits of an earlier run off all links and exit, without the bus
+    ///
+    /// For when bwflowd cannot be stopped regularly any more. While one runs, it sets its limits
+    /// again.
+    #[arg(long, conflicts_with = "keep_on_exit")]
+    pub release: bool,
+
     /// Where the links' own queueing disciplines are remembered until the next boot
     ///
     /// The first directory of $RUNTIME_DIRECTORY, which systemd sets, or else /run/bwflowd

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Parser as _;
 use nix::unistd::geteuid;
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,6 +26,7 @@ use crate::memory::Memory;
 use crate::netlink::monitor::Monitor;
 use crate::privilege::{find_user, keep_net_admin, require_net_admin};
 use crate::pulse::Pulse;
+use crate::shaper::Shaper;
 use crate::store::Store;
 
 /// Runs the daemon; 0 at a regular end, 1 when something failed, 2 for wrong usage.
@@ -53,6 +54,9 @@ pub fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<()> {
     require_net_admin()?;
+    if args.release {
+        return release(&args.runtime_directory());
+    }
     let (helper_uid, _) = find_user(&args.helper_user).context("--helper-user")?;
     let user = &args.user;
     prepare_directory(&args.runtime_directory(), user).context("--runtime-directory")?;
@@ -62,6 +66,29 @@ fn run(args: &Args) -> Result<()> {
         .enable_all()
         .build()?
         .block_on(serve(args, helper_uid.as_raw()))
+}
+
+/// Takes every limit off that an earlier run has left. As whoever calls it, since the users may be
+/// gone already.
+fn release(runtime_directory: &Path) -> Result<()> {
+    let mut kernel = Linux::connect().context("no connection to the kernel's rtnetlink")?;
+    let memory = Memory::open(runtime_directory);
+    let shaped = kernel
+        .shaped_names()
+        .context("the links' disciplines cannot be read")?;
+    let mut left = Vec::new();
+    for name in shaped {
+        if let Err(error) = Shaper::new(&name).release(&mut kernel, &memory) {
+            left.push(format!("{name}: {error}"));
+        }
+    }
+    let hint = "take it off with: tc qdisc del dev LINK root";
+    ensure!(
+        left.is_empty(),
+        "a limit stays ({}); {hint}",
+        left.join(", ")
+    );
+    Ok(())
 }
 
 /// Creates a directory for the user that we are about to become.

@@ -64,6 +64,11 @@ impl Bus {
         process
     }
 
+    /// Ends it.
+    pub fn stop(&mut self) {
+        self.process.kill();
+    }
+
     /// Ends it and starts it anew at the same address.
     pub fn restart(&mut self) {
         self.process.kill();

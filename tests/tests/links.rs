@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bwflow_tests::config::young;
 use bwflow_tests::net::LINK;
+use bwflow_tests::process::Process;
 use bwflow_tests::rig::Rig;
 use bwflow_tests::traffic::Traffic;
 use bwflow_tests::wait::{throughout, wait_for};
@@ -42,6 +43,26 @@ fn a_limit_survives_sigkill_and_the_next_start_adopts_it() {
     assert!(rig.pair.inside.is_shaped(LINK));
     assert!(rig.daemon.as_mut().unwrap().terminate().success());
     assert!(!rig.pair.inside.is_shaped(LINK));
+}
+
+#[test]
+fn release_lifts_what_a_dead_daemon_has_left_and_puts_back_what_was_there() {
+    let mut rig = Rig::new();
+    rig.pair.inside.tc(&format!(
+        "qdisc replace dev {LINK} root handle 1: pfifo limit 77"
+    ));
+    let before = rig.pair.inside.qdiscs(LINK);
+    rig.start(&young("30 MB", "1 kB", ""));
+    rig.wait_state("throttled", SOON);
+    rig.kill_both();
+    rig.bus.stop();
+    assert!(rig.pair.inside.is_shaped(LINK));
+    // The second time there is nothing to do, and that is no failure.
+    for _ in 0..2 {
+        let mut release = Process::start(rig.daemon_command().arg("--release"));
+        assert!(release.wait().success());
+        assert_eq!(rig.pair.inside.qdiscs(LINK), before);
+    }
 }
 
 #[test]
