@@ -7,6 +7,7 @@ use bwflow_proto::bus::{self, EnforcerProxy, LinkProxy, ManagerProxy};
 use bwflow_proto::claim::TopUp;
 use bwflow_proto::grant::Grant;
 use bwflow_proto::ledger::LedgerView;
+use bwflow_proto::socket::Stream;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -20,6 +21,9 @@ use crate::top_ups::TopUps;
 
 /// How long the daemon may take to answer a call.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest message that is taken, bytes. Of those that are meant for us, the daemon's list of a
+/// thousand top-ups, all with the longest reason, is the longest, 700 kB.
+const MAX_MESSAGE: u64 = 1 << 20;
 /// Waiting times between attempts to reach the bus: doubled from the first to the last.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
 /// How often to ask again for a name that somebody else has.
@@ -142,14 +146,14 @@ async fn connect(
     address: Option<&str>,
     requests: &mpsc::Sender<Request>,
 ) -> zbus::Result<Connection> {
-    let builder = match address {
-        Some(address) => connection::Builder::address(address),
-        None => connection::Builder::system(),
+    let build = async {
+        let stream = Stream::connect(address, MAX_MESSAGE).await?;
+        connection::Builder::socket(stream)
+            .method_timeout(PATIENCE)
+            .serve_at(bus::HELPER_PATH, Service::new(requests.clone()))
+            .build()
+            .await
     };
-    let build = builder
-        .method_timeout(PATIENCE)
-        .serve_at(bus::HELPER_PATH, Service::new(requests.clone()))
-        .build();
     // A bus that accepts and says nothing would otherwise hold us here for ever.
     tokio::time::timeout(2 * PATIENCE, build)
         .await

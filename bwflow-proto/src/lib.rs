@@ -1,8 +1,9 @@
 //! What crosses a border in bwflow: bus names and interfaces, the grant and the ledger as they
 //! travel, states, units and (feature `config`) the configuration schema. Nothing here does
-//! I/O, except that (feature `alarm`) both daemons wake up by the same timers.
+//! I/O, except that (feature `daemon`) both daemons wake up by the same timers and hear the bus
+//! through the same socket.
 
-#[cfg(feature = "alarm")]
+#[cfg(feature = "daemon")]
 pub mod alarm;
 pub mod bus;
 pub mod claim;
@@ -12,5 +13,7 @@ pub mod count;
 pub mod counter;
 pub mod grant;
 pub mod ledger;
+#[cfg(feature = "daemon")]
+pub mod socket;
 pub mod state;
 pub mod units;

@@ -18,17 +18,6 @@ use serde_json::json;
 
 const CALLS: u64 = 100_000;
 
-/// Memory that is the process's own and in use, bytes.
-fn anonymous(process: &Process) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", process.id())).unwrap();
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("Anonymous:"))
-        .unwrap();
-    let kilobytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kilobytes * 1024
-}
-
 /// `BWFLOW_SEED`, to repeat a run, or the time.
 fn seed() -> u64 {
     std::env::var("BWFLOW_SEED").map_or_else(
@@ -68,7 +57,7 @@ fn a_hundred_thousand_wrong_calls_change_nothing() {
     let before = Snapshot::take(&rig);
     let mut reader = Caller::new(&rig, "man");
     assert!(reader.call("GetAll", json!({})).is_ok());
-    let memory = anonymous(rig.daemon.as_ref().unwrap());
+    let memory = rig.daemon.as_ref().unwrap().memory();
 
     let begin = Instant::now();
     let mut abuser = as_user("games")
@@ -90,7 +79,7 @@ fn a_hundred_thousand_wrong_calls_change_nothing() {
         let said = lines.next().unwrap().unwrap();
         let read = reader.call("GetAll", json!({}));
         assert!(read.is_ok(), "{phase}: {read:?}");
-        let grown = anonymous(rig.daemon.as_ref().unwrap()).saturating_sub(memory);
+        let grown = rig.daemon.as_ref().unwrap().memory().saturating_sub(memory);
         println!("{phase}: {said}");
         println!(
             "MEASURED after {phase}: a read took {:.1} ms, bwflowd's memory has grown by {} kB",

@@ -11,23 +11,19 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 use zbus::fdo::{DBusProxy, Error};
 use zbus::message::{Flags, Header};
-use zbus::names::{OwnedUniqueName, UniqueName};
+use zbus::names::UniqueName;
 use zbus::proxy::CacheProperties;
 use zbus::{Connection, DBusError as _};
 use zbus_polkit::policykit1::{
     AuthorityProxy, AuthorizationResult, CheckAuthorizationFlags, Subject,
 };
 
+use super::callers::Callers;
 use super::failure::Failure;
 use super::question::Question;
 use super::seats::{Full, Seats};
 use crate::decision::Author;
 
-/// Verbs of one connection that may be under way; nobody types more at a time.
-const PER_CALLER: usize = 8;
-/// Verbs of everybody that may be under way: more than can wait for polkit, so that a full
-/// waiting room keeps neither root out nor delays a refusal.
-const ALL_CALLS: usize = 256;
 /// Questions to polkit that one user may have open.
 const PER_USER: usize = 8;
 /// Questions to polkit that may be open altogether; as many replies the system bus lets a
@@ -45,7 +41,7 @@ const HELP: &str = "use sudo, or have an administrator write a polkit rule (ther
 #[derive(Debug)]
 pub struct Authority {
     helper_uid: u32,
-    calls: Seats<OwnedUniqueName>,
+    callers: Callers,
     checks: Seats<u32>,
     asked: AtomicU64,
 }
@@ -62,7 +58,7 @@ impl Authority {
     pub fn new(helper_uid: u32) -> Self {
         Self {
             helper_uid,
-            calls: Seats::new(PER_CALLER, ALL_CALLS),
+            callers: Callers::default(),
             checks: Seats::new(PER_USER, ALL_CHECKS),
             asked: AtomicU64::new(0),
         }
@@ -78,35 +74,17 @@ impl Authority {
         header: &Header<'_>,
         questions: &[Question],
     ) -> Result<Author, Failure> {
-        let nobody = || Failure::denied("the bus does not say who asks");
-        let sender = header.sender().ok_or_else(nobody)?;
-        let _call = self
-            .calls
-            .take(&OwnedUniqueName::from(sender.to_owned()))
-            .map_err(|full| match full {
-                Full::Share => Failure::too_many(format!(
-                    "{PER_CALLER} requests of this connection are under way; wait for one to end"
-                )),
-                Full::Room => Failure::too_many("too many requests are under way; try again"),
-            })?;
-        // Not by a proxy: this is what everybody can have us do, as often as they like.
-        let bus = "org.freedesktop.DBus";
-        let uid = connection
-            .call_method(
-                Some(bus),
-                "/org/freedesktop/DBus",
-                Some(bus),
-                "GetConnectionUnixUser",
-                &sender,
-            )
-            .await
-            .and_then(|reply| reply.body().deserialize::<u32>())
-            .map_err(|_| nobody())?;
+        let sender = header
+            .sender()
+            .ok_or_else(|| Failure::denied("the message names no sender"))?;
+        let uid = self.callers.uid(connection, sender).await?;
         if uid == self.helper_uid {
             return Err(Failure::denied(
                 "bwflow-helper decides by the budget alone and never by hand",
             ));
         }
+        // Root waits for nobody and needs no seat. All others are counted before anything is
+        // awaited, so that of a flood nothing stays.
         if uid != 0 {
             let _check = self.checks.take(&uid).map_err(|full| match full {
                 Full::Share => Failure::too_many(format!(

@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod caller;
+pub mod callers;
 pub mod enforcer;
 pub mod failure;
 pub mod link;
@@ -9,5 +10,4 @@ pub mod manager;
 pub mod question;
 pub mod seats;
 pub mod server;
-pub mod socket;
 pub mod verbs;

@@ -1,30 +1,32 @@
 //! Keeps `org.bwflow1` on the bus and tells it what changes on the board.
 
 use std::collections::BTreeMap;
-use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bwflow_proto::bus::{HELPER_NAME, NAME, PATH, link_path};
+use bwflow_proto::socket::Stream;
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 use zbus::fdo::{DBusProxy, ObjectManager};
 use zbus::object_server::SignalEmitter;
-use zbus::{Address, Connection, connection::Builder};
+use zbus::{Connection, connection::Builder};
 
 use super::authority::Authority;
 use super::enforcer::Enforcer;
 use super::link::{Link, announce};
 use super::manager::Manager;
-use super::socket::Stream;
 use super::verbs::Verbs;
 use crate::board::{Board, LinkView};
 use crate::enforcer::Command;
 
 /// How long to wait before the bus is tried again.
 const RETRY: Duration = Duration::from_millis(500);
+/// The longest message that is taken, bytes. Of those that are meant for us, the helper's with a
+/// thousand booked top-ups is the longest, 40 kB.
+const MAX_MESSAGE: u64 = 65_536;
 
 /// What the bus side works with.
 pub struct Server {
@@ -44,11 +46,8 @@ impl Server {
     /// # Errors
     /// The bus cannot be reached, or the name is taken or forbidden by the bus's policy.
     pub async fn connect(&self) -> zbus::Result<Session> {
-        let address = match &self.address {
-            Some(address) => Address::from_str(address)?,
-            None => Address::system()?,
-        };
-        let builder = Builder::socket(Stream::connect(&address).await?);
+        let stream = Stream::connect(self.address.as_deref(), MAX_MESSAGE).await?;
+        let builder = Builder::socket(stream);
         let helper = Arc::new(AtomicBool::new(false));
         let connection = builder
             .serve_at(PATH, ObjectManager)

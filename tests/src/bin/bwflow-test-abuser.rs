@@ -1,5 +1,9 @@
 //! An unprivileged user who sends the daemon everything but what it expects.
 //!
+//! Usage: `bwflow-test-abuser ADDRESS flood` calls a verb on 60 connections, as fast as the daemon
+//! reads, until its input ends; `bwflow-test-abuser ADDRESS long NAME PATH INTERFACE` sends a
+//! service 24 messages of 10 MB.
+//!
 //! Usage: `bwflow-test-abuser ADDRESS SEED CALLS`. Prints a line after each phase and waits for a
 //! line of input before the next: the calls, then thousands of verbs that wait for an agent that
 //! never answers, then as many connections as the bus permits, then bytes that are no messages.
@@ -26,6 +30,8 @@ use self::raw::Tally;
 
 /// Connections that send calls.
 const SENDERS: u64 = 16;
+/// Connections of the flood.
+const FLOODERS: usize = 60;
 /// Different messages among the calls.
 const MESSAGES: usize = 10_000;
 
@@ -60,6 +66,23 @@ async fn connect(address: &str) -> Connection {
 async fn main() {
     let arguments: Vec<_> = std::env::args().collect();
     let address = arguments[1].clone();
+    match arguments[2].as_str() {
+        "flood" => return raw::flood(&address, FLOODERS),
+        "long" => {
+            let [name, path, interface] = [3, 4, 5].map(|at| arguments[at].as_str());
+            let long = calls::long(name, path, interface);
+            let connection = connect(&address).await;
+            for _ in 0..24 {
+                connection.send(&long).await.unwrap();
+            }
+            // What came before has been read when this is answered.
+            let ping = Some("org.freedesktop.DBus.Peer");
+            let answer = connection.call_method(Some(name), path, ping, "Ping", &());
+            answer.await.unwrap();
+            return;
+        }
+        _ => {}
+    }
     let seed: u64 = arguments[2].parse().unwrap();
     let calls: u64 = arguments[3].parse().unwrap();
     let mut lines = BufReader::new(tokio::io::stdin()).lines();

@@ -107,6 +107,24 @@ pub(crate) fn interactive() -> Message {
     )
 }
 
+/// A verb to whose refusal nobody listens.
+pub(crate) fn unanswered() -> Message {
+    let none: HashMap<&str, Variant<'_>> = HashMap::new();
+    built(
+        verb("Throttle").with_flags(Flags::NO_REPLY_EXPECTED),
+        &(125_000_u64, none),
+    )
+}
+
+/// A call of a service's that is longer than any of them needs.
+pub(crate) fn long(name: &str, path: &str, interface: &str) -> Message {
+    let builder = Message::method_call(path, "Nonsense")
+        .destination(name)
+        .interface(interface)
+        .with_flags(Flags::NO_REPLY_EXPECTED);
+    built(builder, &"x".repeat(HUGE))
+}
+
 fn value(random: &mut Random) -> Variant<'static> {
     match random.below(8) {
         0 => Variant::from(random.next()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -26,16 +26,19 @@ fn introduce(address: &str) -> UnixStream {
         let count = stream.read(&mut answer).unwrap();
         text.push_str(&String::from_utf8_lossy(&answer[..count]));
     }
-    let hello = Message::method_call("/org/freedesktop/DBus", "Hello")
-        .destination("org.freedesktop.DBus")
-        .interface("org.freedesktop.DBus")
-        .build(&())
-        .unwrap();
     stream.write_all(b"BEGIN\r\n").unwrap();
-    stream.write_all(hello.data()).unwrap();
+    stream.write_all(hello().data()).unwrap();
     // The reply and the signal that we have a name.
     let _ = stream.read(&mut answer);
     stream
+}
+
+fn hello() -> Message {
+    Message::method_call("/org/freedesktop/DBus", "Hello")
+        .destination("org.freedesktop.DBus")
+        .interface("org.freedesktop.DBus")
+        .build(&())
+        .unwrap()
 }
 
 /// Whether the bus has hung up.
@@ -139,6 +142,42 @@ pub(crate) fn send_calls(
         done.store(true, Ordering::Relaxed);
         reader.join().unwrap()
     })
+}
+
+/// Unanswered calls of a flood for each that is answered.
+const UNANSWERED: usize = 50;
+
+/// Calls a verb on so many connections until the standard input ends. Each waits for the answer to
+/// some of its calls, so that what waits does so in the daemon and not in the bus.
+pub(crate) fn flood(address: &str, connections: usize) {
+    let mut burst: Vec<_> = calls::unanswered().data().repeat(UNANSWERED);
+    burst.extend_from_slice(calls::interactive().data());
+    let sent = AtomicU64::new(0);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..connections {
+            scope.spawn(|| {
+                let mut stream = introduce(address);
+                let mut buffer = [0; 4096];
+                // Nothing but the answers may come from now on.
+                while stream.read(&mut buffer).is_ok() {}
+                while !done.load(Ordering::Relaxed) {
+                    stream.write_all(&burst).unwrap();
+                    sent.fetch_add(UNANSWERED as u64 + 1, Ordering::Relaxed);
+                    // It comes late when the daemon is busy.
+                    while !done.load(Ordering::Relaxed) {
+                        if stream.read(&mut buffer).is_ok() {
+                            break;
+                        }
+                    }
+                }
+            });
+        }
+        println!("flooding");
+        let _ = std::io::stdin().read(&mut [0]);
+        done.store(true, Ordering::Relaxed);
+    });
+    println!("{} calls", sent.load(Ordering::Relaxed));
 }
 
 /// Reads until nothing has come for a while after the last call.

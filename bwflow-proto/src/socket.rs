@@ -1,4 +1,4 @@
-//! The way to the bus, on which nothing arrives that is too long to be meant for us.
+//! The daemons' way to the bus, on which nothing arrives that is too long to be meant for them.
 //!
 //! The system bus passes on messages of up to 32 MB, and whoever may call one method may send one
 //! to it. Their memory would be ours, some of it for good, since the allocator keeps what it once
@@ -8,6 +8,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::str::FromStr as _;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
@@ -18,22 +19,27 @@ use zbus::connection::socket::{ReadHalf, Socket, Split, WriteHalf};
 use zbus::export::async_trait::async_trait;
 use zbus::{Address, Message};
 
-/// The longest message that is taken, bytes. Of those that are meant for us, the helper's with a
-/// thousand booked top-ups is the longest, 40 kB.
-const MAX_MESSAGE: u64 = 65_536;
 /// What a message begins with: enough to know its length (D-Bus specification, "Message Format").
 const PREFIX: usize = 16;
 
 /// A connection to the bus.
 #[derive(Debug)]
-pub struct Stream(UnixStream);
+pub struct Stream {
+    socket: UnixStream,
+    longest: u64,
+}
 
 impl Stream {
-    /// Connects to a bus of this machine.
+    /// Connects to a bus of this machine: the one at `address`, or the system bus. Messages of more
+    /// than `longest` bytes are read past.
     ///
     /// # Errors
     /// The address is not that of a Unix socket, or nobody listens there.
-    pub async fn connect(address: &Address) -> zbus::Result<Self> {
+    pub async fn connect(address: Option<&str>, longest: u64) -> zbus::Result<Self> {
+        let address = match address {
+            Some(address) => Address::from_str(address)?,
+            None => Address::system()?,
+        };
         let Transport::Unix(socket) = address.transport() else {
             return Err(zbus::Error::Unsupported);
         };
@@ -47,7 +53,8 @@ impl Stream {
             }
             _ => return Err(zbus::Error::Unsupported),
         };
-        Ok(Self(UnixStream::connect(path).await?))
+        let socket = UnixStream::connect(path).await?;
+        Ok(Self { socket, longest })
     }
 }
 
@@ -56,8 +63,12 @@ impl Socket for Stream {
     type WriteHalf = Writer;
 
     fn split(self) -> Split<Reader, Writer> {
-        let (read, write) = self.0.into_split();
-        Split::new(Reader(Bytes(BufReader::new(read))), Writer(write))
+        let (read, write) = self.socket.into_split();
+        let reader = Reader {
+            bytes: Bytes(BufReader::new(read)),
+            longest: self.longest,
+        };
+        Split::new(reader, Writer(write))
     }
 }
 
@@ -74,7 +85,10 @@ impl ReadHalf for Bytes {
 
 /// What comes from the bus, without the messages that are too long.
 #[derive(Debug)]
-pub struct Reader(Bytes);
+pub struct Reader {
+    bytes: Bytes,
+    longest: u64,
+}
 
 #[async_trait]
 impl ReadHalf for Reader {
@@ -88,24 +102,24 @@ impl ReadHalf for Reader {
             let had = bytes.len();
             if had < PREFIX {
                 bytes.resize(PREFIX, 0);
-                self.0.0.read_exact(&mut bytes[had..]).await?;
+                self.bytes.0.read_exact(&mut bytes[had..]).await?;
             }
             let length = message_length(bytes);
-            if length <= MAX_MESSAGE {
-                return self.0.receive_message(seq, bytes, descriptors).await;
+            if length <= self.longest {
+                return self.bytes.receive_message(seq, bytes, descriptors).await;
             }
             debug!(length, "a message is too long and gets no answer");
             let here = bytes
                 .len()
                 .min(usize::try_from(length).unwrap_or(usize::MAX));
             bytes.drain(..here);
-            let mut rest = (&mut self.0.0).take(length - here as u64);
+            let mut rest = (&mut self.bytes.0).take(length - here as u64);
             tokio::io::copy_buf(&mut rest, &mut tokio::io::sink()).await?;
         }
     }
 
     async fn recvmsg(&mut self, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
-        self.0.recvmsg(buffer).await
+        self.bytes.recvmsg(buffer).await
     }
 }
 
@@ -173,7 +187,12 @@ mod tests {
     #[tokio::test]
     async fn messages_that_are_too_long_are_read_past() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
-        let (mut reader, _writer) = Stream(ours).split().take();
+        let (mut reader, _writer) = Stream {
+            socket: ours,
+            longest: 65_536,
+        }
+        .split()
+        .take();
         let long = "x".repeat(10_000_000);
         let sending = tokio::spawn(async move {
             for text in [&long, "first", &long, &long, "second"] {
