@@ -13,10 +13,8 @@ export BWFLOW_DEB=/payload/bwflow.deb
 
 runs_from() { [[ $(readlink "/proc/$(main_pid bwflowd)/exe") == "$1" ]]; }
 
-set +e
-output=$("$repo/contrib/start.sh" </dev/null 2>&1)
-code=$?
-set -e
+code=0
+output=$("$repo/contrib/start.sh" </dev/null 2>&1) || code=$?
 [[ $code == 2 && $output == *"no default route"* ]] ||
     failed "without a default route start.sh must say so and exit with 2; it exited with $code: $output"
 [[ ! -e /usr/local/bin/bwflowd && ! -e /usr/sbin/bwflowd ]] ||
