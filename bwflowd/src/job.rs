@@ -7,8 +7,9 @@ use zbus::connection::Builder;
 use zbus::proxy::CacheProperties;
 use zbus::{OwnedObjectPath, proxy};
 
-/// How long systemd may take to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long systemd may take to answer. Everything is to be right again within two seconds of a
+/// restart, also when the bus is restarted at the same moment and no answer comes.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 #[proxy(
     interface = "org.freedesktop.systemd1.Manager",
