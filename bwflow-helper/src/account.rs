@@ -12,7 +12,7 @@ use crate::period::Calendar;
 /// otherwise cost a write to disk at every look. A restart loses none of them, a power cut may.
 const CHATTER: u64 = 64 * 1024;
 /// How long they may wait, microseconds.
-const CHATTER_USEC: u64 = 60_000_000;
+const CHATTER_USEC: u64 = 300_000_000;
 
 /// The state of one link's accounting between two commits.
 #[derive(Clone, Debug)]

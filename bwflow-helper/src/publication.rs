@@ -9,8 +9,12 @@ use crate::counter::Counters;
 const NOTABLE: u64 = 1_000_000;
 /// Less than that is told after this time, as soon as something moves again.
 const NEWS_INTERVAL: Duration = Duration::from_secs(60);
+/// A link that only chatters, with router solicitations say, moves less than this, and is told
+/// after this time.
+const CHATTER: u64 = 64 * 1024;
+const CHATTER_INTERVAL: Duration = Duration::from_secs(900);
 /// Figures are told at least this often, so that readers see what accrues.
-const INTERVAL: Duration = Duration::from_secs(300);
+const INTERVAL: Duration = Duration::from_secs(3600);
 
 /// What a link has done, as far as it is known without the ledger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +46,8 @@ impl Publication {
             && u64::try_from(usec).is_ok_and(|usec| usec < self.period_end_usec)
             && age < INTERVAL
             && moved < NOTABLE
-            && (moved == 0 || age < NEWS_INTERVAL)
+            && (moved < CHATTER || age < NEWS_INTERVAL)
+            && (moved == 0 || age < CHATTER_INTERVAL)
     }
 }
 
@@ -82,10 +87,12 @@ mod tests {
     }
 
     #[test]
-    fn chatter_waits_a_minute_and_silence_five() {
-        assert!(stands(59, 0, moved(1)));
-        assert!(!stands(60, 0, moved(1)));
-        assert!(stands(299, 0, moved(0)));
-        assert!(!stands(300, 0, moved(0)));
+    fn news_waits_a_minute_chatter_a_quarter_of_an_hour_and_silence_an_hour() {
+        assert!(stands(59, 0, moved(CHATTER)));
+        assert!(!stands(60, 0, moved(CHATTER)));
+        assert!(stands(899, 0, moved(CHATTER - 1)));
+        assert!(!stands(900, 0, moved(1)));
+        assert!(stands(3599, 0, moved(0)));
+        assert!(!stands(3600, 0, moved(0)));
     }
 }

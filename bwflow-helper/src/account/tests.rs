@@ -377,22 +377,24 @@ proptest! {
 }
 
 #[test]
-fn chatter_waits_a_minute_for_its_commit_and_traffic_does_not() {
+fn chatter_waits_five_minutes_for_its_commit_and_traffic_does_not() {
     let mut account = opened();
     assert!(!account.commit_is_due());
     account.observe(&answer(2, 1070), &clock(15 * SECOND));
     assert!(!account.commit_is_due());
     assert!(account.unsaved().is_some(), "nothing is lost at the end");
-    account.observe(&answer(2, 1070), &clock(60 * SECOND));
+    account.observe(&answer(2, 1070), &clock(299 * SECOND));
+    assert!(!account.commit_is_due());
+    account.observe(&answer(2, 1070), &clock(300 * SECOND));
     assert!(account.commit_is_due());
     account.saved();
-    account.observe(&answer(2, 1070 + CHATTER), &clock(75 * SECOND));
+    account.observe(&answer(2, 1070 + CHATTER), &clock(315 * SECOND));
     assert!(account.commit_is_due());
     account.saved();
     // Counters that fell, and another interface, must not be taken for what they were.
-    account.observe(&answer(2, 10), &clock(90 * SECOND));
+    account.observe(&answer(2, 10), &clock(330 * SECOND));
     assert!(account.commit_is_due());
     account.saved();
-    account.observe(&answer(3, 0), &clock(91 * SECOND));
+    account.observe(&answer(3, 0), &clock(331 * SECOND));
     assert!(account.commit_is_due());
 }
