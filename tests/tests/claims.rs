@@ -63,6 +63,7 @@ fn everything(rig: &Rig) -> String {
 #[test]
 fn a_throttle_caps_while_the_budget_lasts_and_the_drip_holds_after_that() {
     let mut rig = Rig::new();
+    rig.pair.send_single_packets();
     let before = rig.pair.received();
     rig.start(&young("1 GB", "50 MB", ""));
     let report = rig.report().unwrap();
