@@ -17,3 +17,5 @@ pub mod ledger;
 pub mod socket;
 pub mod state;
 pub mod units;
+#[cfg(feature = "config")]
+pub mod vnstat;
