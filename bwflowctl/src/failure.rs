@@ -1,10 +1,11 @@
 //! Why a command could not do its job, in the user's terms.
 
 use std::io;
-use std::path::Path;
 
 use thiserror::Error;
 use zbus::fdo;
+
+use crate::host::service::has_systemd;
 
 /// Each displays as what is wrong and what to do about it.
 #[derive(Debug, Error)]
@@ -65,11 +66,6 @@ pub(crate) fn no_helper() -> String {
         "bwflow-helper is not running; {}; {LOOK_AT_CONFIG}",
         start("bwflow-helper", has_systemd())
     )
-}
-
-/// As `sd_booted(3)` tells it.
-fn has_systemd() -> bool {
-    Path::new("/run/systemd/system").is_dir()
 }
 
 /// How to start `services` here, and where to look when they do not start.

@@ -12,6 +12,7 @@ mod by_hand;
 mod check_config;
 mod failure;
 mod grid;
+pub mod host;
 mod output;
 mod report;
 mod snapshot;
