@@ -4,6 +4,10 @@
 //! line from its first column, in any letter case, the value bare or in double quotes, `=` or
 //! blanks between; `#` and `;` begin a comment; of a keyword that is given twice the first counts.
 
+mod patch;
+
+pub use patch::with_setting;
+
 /// Where vnStat looks for its configuration.
 pub const CONFIG: &str = "/etc/vnstat.conf";
 /// Where it keeps its database unless its configuration says otherwise.
