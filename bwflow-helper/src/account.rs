@@ -183,7 +183,8 @@ impl Account {
         // was not moved under the name, and is not charged.
         self.presence = Presence::Present;
         self.unsaved = true;
-        self.set_anchor(reading.interface_index, reading.counters, clock);
+        let moved = self.moved();
+        self.set_anchor(reading.interface_index, reading.counters, moved, clock);
         true
     }
 
@@ -193,7 +194,7 @@ impl Account {
         let Some(anchor) = &self.anchor else {
             // The first sight ever: what was before is not ours to charge.
             self.unsaved = true;
-            self.set_anchor(index, reading.counters, clock);
+            self.set_anchor(index, reading.counters, Counters::default(), clock);
             return true;
         };
         let same = anchor.boot == clock.boot && anchor.interface_index == index;
@@ -222,8 +223,15 @@ impl Account {
                 self.add(slot);
             }
         }
-        self.set_anchor(index, counters, clock);
+        self.set_anchor(index, counters, self.moved().plus(bytes), clock);
         moved
+    }
+
+    /// All that was ever seen to be moved under this name.
+    fn moved(&self) -> Counters {
+        self.anchor
+            .as_ref()
+            .map_or_else(Counters::default, |anchor| anchor.moved)
     }
 
     fn add(&mut self, slot: Slot) {
@@ -237,11 +245,18 @@ impl Account {
         }
     }
 
-    fn set_anchor(&mut self, interface_index: u32, counters: Counters, clock: &Clock) {
+    fn set_anchor(
+        &mut self,
+        interface_index: u32,
+        counters: Counters,
+        moved: Counters,
+        clock: &Clock,
+    ) {
         self.anchor = Some(Anchor {
             boot: Arc::clone(&clock.boot),
             interface_index,
             counters,
+            moved,
             usec: clock.usec,
             boottime_usec: clock.boottime_usec,
         });

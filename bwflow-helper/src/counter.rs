@@ -37,6 +37,8 @@ pub struct Anchor {
     pub interface_index: u32,
     /// `IFLA_STATS64` at the last look.
     pub counters: Counters,
+    /// All that was ever seen to be moved under this name: only differences mean anything.
+    pub moved: Counters,
     /// Wall clock at the last look, microseconds since the Unix epoch.
     pub usec: i64,
     /// `CLOCK_BOOTTIME` at the last look, microseconds.
@@ -87,6 +89,7 @@ mod tests {
             boot: "a".into(),
             interface_index: 2,
             counters: Counters { tx, rx },
+            moved: Counters::default(),
             usec: 0,
             boottime_usec: 0,
         }

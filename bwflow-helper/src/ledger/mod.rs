@@ -6,6 +6,7 @@ use bwflow_proto::count::Count;
 use crate::counter::Counters;
 use crate::period::Period;
 
+pub mod imports;
 pub mod lock;
 mod schema;
 pub mod slot;

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 pub(super) const APPLICATION_ID: i32 = 0x6277_666c;
 
 /// The migrations in order; a ledger of schema version `n` has had the first `n` of them.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
 CREATE TABLE links (
     interface       TEXT PRIMARY KEY NOT NULL,
@@ -43,6 +43,48 @@ CREATE INDEX adjustments_by_time ON adjustments (interface, usec);
 ALTER TABLE adjustments ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 ALTER TABLE adjustments ADD COLUMN token TEXT;
 CREATE UNIQUE INDEX adjustments_by_token ON adjustments (token);
+",
+    // What vnStat saw while nobody counted here, what it accounted, dropped and invented since, and
+    // up to where that has been compared. `moved` is all that a link moved, charged or not.
+    "
+CREATE TABLE imports (
+    interface  TEXT NOT NULL,
+    start_usec INTEGER NOT NULL,
+    end_usec   INTEGER NOT NULL CHECK (end_usec > start_usec),
+    tx         INTEGER NOT NULL CHECK (tx >= 0),
+    rx         INTEGER NOT NULL CHECK (rx >= 0),
+    PRIMARY KEY (interface, start_usec)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE vnstat_hours (
+    interface   TEXT NOT NULL,
+    start_usec  INTEGER NOT NULL,
+    tx          INTEGER NOT NULL,
+    rx          INTEGER NOT NULL,
+    tx_dropped  INTEGER NOT NULL,
+    rx_dropped  INTEGER NOT NULL,
+    tx_invented INTEGER NOT NULL,
+    rx_invented INTEGER NOT NULL,
+    PRIMARY KEY (interface, start_usec)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE vnstat_marks (
+    interface       TEXT PRIMARY KEY NOT NULL,
+    created         TEXT NOT NULL,
+    boot            TEXT NOT NULL,
+    interface_index INTEGER NOT NULL,
+    tx_counter      INTEGER NOT NULL,
+    rx_counter      INTEGER NOT NULL,
+    tx_total        INTEGER NOT NULL,
+    rx_total        INTEGER NOT NULL,
+    tx_moved        INTEGER NOT NULL,
+    rx_moved        INTEGER NOT NULL,
+    usec            INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE links ADD COLUMN tx_moved INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE links ADD COLUMN rx_moved INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE links ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;
 ",
 ];
 

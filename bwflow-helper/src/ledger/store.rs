@@ -100,7 +100,7 @@ pub struct Entry<'a> {
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    db: Connection,
+    pub(super) db: Connection,
 }
 
 impl Store {
@@ -145,7 +145,8 @@ impl Store {
     pub fn anchor(&self, interface: &str) -> Result<Option<Anchor>, StoreError> {
         self.explained(|db| {
             db.prepare_cached(
-                "SELECT boot, interface_index, tx_counter, rx_counter, usec, boottime_usec \
+                "SELECT boot, interface_index, tx_counter, rx_counter, usec, boottime_usec, \
+                        tx_moved, rx_moved \
                  FROM links WHERE interface = ?1",
             )?
             .query_row([interface], |row| {
@@ -155,6 +156,10 @@ impl Store {
                     counters: Counters {
                         tx: row.get::<_, i64>(2)?.cast_unsigned(),
                         rx: row.get::<_, i64>(3)?.cast_unsigned(),
+                    },
+                    moved: Counters {
+                        tx: row.get::<_, i64>(6)?.cast_unsigned(),
+                        rx: row.get::<_, i64>(7)?.cast_unsigned(),
                     },
                     usec: row.get(4)?,
                     boottime_usec: row.get(5)?,
@@ -230,7 +235,8 @@ impl Store {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn totals(&self, interface: &str, period: &Period) -> Result<Totals, StoreError> {
-        let traffic = self.traffic(interface, period.start_usec, period.end_usec)?;
+        let seen = self.traffic(interface, period.start_usec, period.end_usec)?;
+        let traffic = seen.plus(self.imported(interface, period)?);
         self.explained(|db| {
             db.prepare_cached(
                 // In two halves: the sum of many large top-ups does not fit SQLite's integers.
@@ -263,7 +269,12 @@ impl Store {
         write(&mut self.db, entries).map_err(|error| explain(&self.path, error))
     }
 
-    fn explained<T>(
+    /// What SQLite said about this file, in words for the user.
+    pub(super) fn explain(&self, error: rusqlite::Error) -> StoreError {
+        explain(&self.path, error)
+    }
+
+    pub(super) fn explained<T>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
@@ -281,12 +292,13 @@ fn write(db: &mut Connection, entries: &[Entry<'_>]) -> rusqlite::Result<()> {
         // `first_seen_usec` is not in the update: it stays what it was.
         let mut link = transaction.prepare_cached(
             "INSERT INTO links (interface, first_seen_usec, boot, interface_index, tx_counter, \
-                                rx_counter, usec, boottime_usec) \
-             VALUES (?1, ?6, ?2, ?3, ?4, ?5, ?6, ?7) \
+                                rx_counter, usec, boottime_usec, tx_moved, rx_moved) \
+             VALUES (?1, ?6, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
              ON CONFLICT DO UPDATE SET boot = excluded.boot, \
                 interface_index = excluded.interface_index, tx_counter = excluded.tx_counter, \
                 rx_counter = excluded.rx_counter, usec = excluded.usec, \
-                boottime_usec = excluded.boottime_usec",
+                boottime_usec = excluded.boottime_usec, tx_moved = excluded.tx_moved, \
+                rx_moved = excluded.rx_moved",
         )?;
         for entry in entries {
             for slot in entry.slots {
@@ -306,6 +318,8 @@ fn write(db: &mut Connection, entries: &[Entry<'_>]) -> rusqlite::Result<()> {
                 anchor.counters.rx.cast_signed(),
                 anchor.usec,
                 anchor.boottime_usec,
+                anchor.moved.tx.cast_signed(),
+                anchor.moved.rx.cast_signed(),
             ])?;
         }
     }

@@ -63,6 +63,7 @@ fn anchor() -> Anchor {
         boot: "a".into(),
         interface_index: 4,
         counters: Counters { tx: 1000, rx: 2000 },
+        moved: Counters::default(),
         usec: END / 2,
         boottime_usec: 55,
     }

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::ledger::imports::Stretch;
 
 const HOUR: i64 = crate::ledger::slot::HOUR_USEC;
 
@@ -12,6 +13,7 @@ fn anchor(tx: u64, rx: u64) -> Anchor {
         boot: "boot".into(),
         interface_index: 7,
         counters: Counters { tx, rx },
+        moved: Counters { tx: rx, rx: tx },
         usec: 12,
         boottime_usec: 34,
     }
@@ -343,4 +345,63 @@ fn a_ledger_of_the_first_schema_keeps_its_adjustments() {
     let mut store = Store::open(directory.path()).unwrap();
     store.book("eth0", &[top_up("a", 1)]).unwrap();
     assert_eq!(topped_up(&store), 2001);
+}
+
+fn stretch(start_usec: i64, end_usec: i64, tx: u64) -> Stretch {
+    Stretch {
+        start_usec,
+        end_usec,
+        bytes: Counters { tx, rx: 1 },
+    }
+}
+
+#[test]
+fn what_was_before_is_imported_once_and_counts_into_the_period_of_its_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = Store::open(directory.path()).unwrap();
+    let rows = [
+        stretch(50, 100, 1),
+        stretch(100, 199, 20),
+        stretch(199, 300, 300),
+    ];
+    assert!(!store.import("eth0", &rows).unwrap(), "it was never seen");
+    book(&mut store, "eth0", &[slot(0, 4000, 0)], &anchor(1, 1));
+    book(&mut store, "eth1", &[], &anchor(1, 1));
+    let period = Period {
+        start_usec: 0,
+        end_usec: 200,
+    };
+    assert_eq!(store.totals("eth0", &period).unwrap().traffic.tx, 4000);
+    assert!(store.import("eth0", &rows).unwrap());
+    drop(store);
+    let mut store = Store::open(directory.path()).unwrap();
+    assert!(store.is_imported("eth0").unwrap() && !store.is_imported("eth1").unwrap());
+    assert!(!store.import("eth0", &rows).unwrap());
+    book(&mut store, "eth0", &[], &anchor(2, 2));
+    assert!(store.is_imported("eth0").unwrap(), "whatever is committed");
+    let total = |start_usec, end_usec| {
+        let period = Period {
+            start_usec,
+            end_usec,
+        };
+        store.totals("eth0", &period).unwrap().traffic
+    };
+    assert_eq!(total(0, 200), Counters { tx: 4321, rx: 3 });
+    assert_eq!(total(100, 199).tx, 20);
+    assert_eq!(total(200, 300).tx, 0);
+}
+
+#[test]
+fn a_refused_import_is_not_taken_for_done() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = Store::open(directory.path()).unwrap();
+    book(&mut store, "eth0", &[], &anchor(1, 1));
+    let backwards = [stretch(0, 9, 5), stretch(10, 10, 5)];
+    store.import("eth0", &backwards).unwrap_err();
+    assert!(!store.is_imported("eth0").unwrap());
+    let period = Period {
+        start_usec: 0,
+        end_usec: 200,
+    };
+    assert_eq!(store.totals("eth0", &period).unwrap().traffic.tx, 0);
 }
