@@ -24,6 +24,7 @@ Examples:
     bwflowctl throttle --clear                end it before its time
   to configure:
     bwflowctl check-config ./config.toml      find every error in it
+    bwflowctl doctor                          what is wrong, with its cure
 
 Exit status:
   0  done
@@ -98,6 +99,12 @@ pub(crate) enum Command {
     /// are told at once, each with its place and its cure. Nothing is changed, and no service needs
     /// to run.
     CheckConfig(CheckConfig),
+    /// Find every reason why a link might not be held to its budget here
+    ///
+    /// Examines the configuration, both services and what they may do, the bus, polkit, each link
+    /// and its queueing discipline, the kernel, vnStat, the clock and the disk: a line each, and
+    /// below what is not well its cure. Nothing is changed. Some of it only root can see.
+    Doctor(Doctor),
 }
 
 const REPORT_JSON: &str = "\
@@ -180,6 +187,38 @@ pub(crate) struct CheckConfig {
     pub(crate) json: bool,
 }
 
+const DOCTOR_JSON: &str = "\
+Grades: ok; note (good to know); WARNING (the promise might not hold); FAULT (it does not).
+
+Exit status: 0 without a fault; else that of the first: 1, 2 (configuration) or 3 (a service is \
+not running).
+
+JSON: one document {\"version\":1,\"exit_code\",\"checks\":[{\"check\",\"interface\",\"grade\",\"found\",\
+\"cure\",\"exit_code\"}]}; interface and cure null where there is none, grades in small letters.";
+
+/// `bwflowctl doctor`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = DOCTOR_JSON)]
+pub(crate) struct Doctor {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// The configuration that the services use
+    #[arg(long, value_name = "FILE", default_value = config::PATH, value_hint = ValueHint::FilePath)]
+    pub(crate) config: PathBuf,
+
+    /// Where the ledger is
+    #[arg(
+        long,
+        value_name = "DIRECTORY",
+        default_value = "/var/lib/bwflow",
+        hide_short_help = true,
+        value_hint = ValueHint::DirPath
+    )]
+    pub(crate) state_directory: PathBuf,
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -218,7 +257,7 @@ mod tests {
                     Command::Status(status) => status.interface,
                     Command::Throttle(throttle) => throttle.call.interface,
                     Command::Override(lift) => lift.call.interface,
-                    Command::CheckConfig(_) => None,
+                    Command::CheckConfig(_) | Command::Doctor(_) => None,
                 };
                 assert_eq!(named.as_deref(), Some("wan0"), "{words:?}");
             }

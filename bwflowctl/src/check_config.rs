@@ -1,6 +1,6 @@
 //! `bwflowctl check-config`: the check that the service does, and what the file means.
 
-mod file;
+pub(crate) mod file;
 mod host;
 mod json;
 mod table;

@@ -41,6 +41,10 @@ pub(crate) enum Failure {
     #[error("not allowed: {0}")]
     Denied(String),
 
+    /// What was found has been shown already; the doctor exits with this.
+    #[error("there are faults")]
+    Unwell(u8),
+
     #[error("standard output was closed")]
     ClosedPipe,
 }
@@ -49,6 +53,7 @@ impl Failure {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::ClosedPipe => 0,
+            Self::Unwell(code) => *code,
             Self::Failed(_) | Self::Silent => 1,
             Self::Configuration(_) => 2,
             Self::NotRunning | Self::NoHelper | Self::NoBus(_) | Self::LostBus(_) => 3,

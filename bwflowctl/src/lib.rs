@@ -10,6 +10,7 @@ mod args;
 mod bus;
 mod by_hand;
 mod check_config;
+mod doctor;
 mod failure;
 mod grid;
 pub mod host;
@@ -53,6 +54,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     match dispatch(&args, &mut output) {
         // Whoever closed the pipe has seen enough.
         Ok(()) | Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
+        Err(Failure::Unwell(code)) => ExitCode::from(code),
         Err(failure) => {
             output.talk(&format!("bwflowctl: {failure}"));
             ExitCode::from(failure.exit_code())
@@ -64,6 +66,7 @@ fn dispatch(args: &Args, output: &mut Output) -> Result<(), Failure> {
     let address = args.address.as_deref();
     match &args.command {
         Command::CheckConfig(check) => check_config::run(check, output),
+        Command::Doctor(doctor) => on_bus(doctor::run(doctor, address, output)),
         Command::Report(report) => on_bus(report::run(report, address, output)),
         Command::Status(status) => on_bus(status::run(status, address, output)),
         Command::Throttle(args) => {

@@ -19,6 +19,9 @@ _bwflowctl() {
             bwflowctl,check-config)
                 cmd="bwflowctl__subcmd__check__subcmd__config"
                 ;;
+            bwflowctl,doctor)
+                cmd="bwflowctl__subcmd__doctor"
+                ;;
             bwflowctl,help)
                 cmd="bwflowctl__subcmd__help"
                 ;;
@@ -36,6 +39,9 @@ _bwflowctl() {
                 ;;
             bwflowctl__subcmd__help,check-config)
                 cmd="bwflowctl__subcmd__help__subcmd__check__subcmd__config"
+                ;;
+            bwflowctl__subcmd__help,doctor)
+                cmd="bwflowctl__subcmd__help__subcmd__doctor"
                 ;;
             bwflowctl__subcmd__help,help)
                 cmd="bwflowctl__subcmd__help__subcmd__help"
@@ -59,7 +65,7 @@ _bwflowctl() {
 
     case "${cmd}" in
         bwflowctl)
-            opts="-h -V --address --no-color --help --version report status throttle override check-config help"
+            opts="-h -V --address --no-color --help --version report status throttle override check-config doctor help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -105,8 +111,51 @@ if [[ ${cur} != -* ]] ; then
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        bwflowctl__subcmd__doctor)
+            opts="-h --json --config --state-directory --address --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --state-directory)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --address)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         bwflowctl__subcmd__help)
-            opts="report status throttle override check-config help"
+            opts="report status throttle override check-config doctor help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -126,6 +175,20 @@ if [[ ${cur} != -* ]] ; then
                 mapfile -t COMPREPLY < <(compgen -f -- "${cur}")
                 return 0
             fi
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bwflowctl__subcmd__help__subcmd__doctor)
+            opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

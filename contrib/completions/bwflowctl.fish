@@ -33,6 +33,7 @@ complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "status" -d 'Wha
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "throttle" -d 'Cap a link by hand, or end that'
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "override" -d 'Lift or change a link\'s limit by hand, or add to its budget'
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "check-config" -d 'Check a configuration as the service does, and show what it means'
+complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "doctor" -d 'Find every reason why a link might not be held to its budget here'
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand report" -s i -l interface -d 'Show this link only' -r -f
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand report" -l address -d 'Bus to ask instead of the system bus, e.g. unix:path=/run/dbus/system_bus_socket' -r -f
@@ -73,9 +74,16 @@ complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand check-config" -l add
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand check-config" -l json -d 'Print JSON'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand check-config" -l no-color -d 'Use no colours, not even on a terminal (as NO_COLOR does)'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand check-config" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config help" -f -a "report" -d 'This period of every link: budget, used, left, forecast'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config help" -f -a "status" -d 'What every link is held to now, and why'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config help" -f -a "throttle" -d 'Cap a link by hand, or end that'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config help" -f -a "override" -d 'Lift or change a link\'s limit by hand, or add to its budget'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config help" -f -a "check-config" -d 'Check a configuration as the service does, and show what it means'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand doctor" -l config -d 'The configuration that the services use' -r -F
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand doctor" -l state-directory -d 'Where the ledger is' -r -f -a "(__fish_complete_directories)"
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand doctor" -l address -d 'Bus to ask instead of the system bus, e.g. unix:path=/run/dbus/system_bus_socket' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand doctor" -l json -d 'Print JSON'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand doctor" -l no-color -d 'Use no colours, not even on a terminal (as NO_COLOR does)'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config doctor help" -f -a "report" -d 'This period of every link: budget, used, left, forecast'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config doctor help" -f -a "status" -d 'What every link is held to now, and why'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config doctor help" -f -a "throttle" -d 'Cap a link by hand, or end that'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config doctor help" -f -a "override" -d 'Lift or change a link\'s limit by hand, or add to its budget'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config doctor help" -f -a "check-config" -d 'Check a configuration as the service does, and show what it means'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config doctor help" -f -a "doctor" -d 'Find every reason why a link might not be held to its budget here'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config doctor help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -41,6 +41,7 @@ const ALL_PAGES: &[&str] = &[
     "bwflowctl-throttle(1)",
     "bwflowctl-override(1)",
     "bwflowctl-check-config(1)",
+    "bwflowctl-doctor(1)",
     "bwflow.toml(5)",
     "bwflowd(8)",
     "bwflow-helper(8)",

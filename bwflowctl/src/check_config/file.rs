@@ -14,13 +14,13 @@ const MOST: u64 = 1_000_000;
 
 /// Why there is nothing to check.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unreadable {
-    pub(super) message: String,
-    pub(super) hint: Option<&'static str>,
+pub(crate) struct Unreadable {
+    pub(crate) message: String,
+    pub(crate) hint: Option<&'static str>,
 }
 
 /// Reads the whole file, or standard input.
-pub(super) fn read(file: &Path) -> Result<Vec<u8>, Unreadable> {
+pub(crate) fn read(file: &Path) -> Result<Vec<u8>, Unreadable> {
     if file == Path::new(STDIN) {
         return read_from(io::stdin());
     }
