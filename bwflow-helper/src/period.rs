@@ -62,12 +62,7 @@ impl Calendar {
 
     /// The period an instant falls in.
     pub fn containing(&self, usec: i64) -> Period {
-        let moment = Timestamp::from_microsecond(usec).unwrap_or(if usec < 0 {
-            Timestamp::MIN
-        } else {
-            Timestamp::MAX
-        });
-        let date = self.zone.to_datetime(moment).date();
+        let date = self.date(usec);
         let month = (i32::from(date.year()) * 12 + i32::from(date.month()) - 1)
             .clamp(FIRST_MONTH, LAST_MONTH);
         // The billing day of this month may still be ahead; and as the first instant of a day
@@ -79,6 +74,36 @@ impl Calendar {
         found.unwrap_or_else(|| self.of_month(month))
     }
 
+    /// The local day an instant falls in. Periods begin and end with days.
+    pub fn day(&self, usec: i64) -> Period {
+        let date = self.date(usec);
+        // A clock that is put back over midnight brings the day before once more; by their first
+        // instants the days are in order all the same.
+        let neighbours = [Ok(date), date.yesterday(), date.tomorrow()];
+        let found = neighbours
+            .into_iter()
+            .filter_map(Result::ok)
+            .map(|date| Period {
+                start_usec: self.midnight(Ok(date)),
+                end_usec: self.midnight(date.tomorrow()),
+            })
+            .find(|day| day.contains(usec));
+        found.unwrap_or(Period {
+            start_usec: usec,
+            end_usec: usec.saturating_add(1),
+        })
+    }
+
+    /// The local date of an instant.
+    fn date(&self, usec: i64) -> Date {
+        let moment = Timestamp::from_microsecond(usec).unwrap_or(if usec < 0 {
+            Timestamp::MIN
+        } else {
+            Timestamp::MAX
+        });
+        self.zone.to_datetime(moment).date()
+    }
+
     /// The period that begins in a month, counted from January of year 0. Each edge is computed
     /// from its own month: adding months to clamped dates would drift from the 31st to the 28th.
     fn of_month(&self, month: i32) -> Period {
@@ -88,15 +113,19 @@ impl Calendar {
         }
     }
 
-    /// The first instant of the billing day. Where midnight is skipped (DST) that is the instant
-    /// the clocks jump to; where it comes twice, the earlier one.
+    /// The first instant of the billing day.
     fn first_instant(&self, month: i32) -> i64 {
         let year = i16::try_from(month.div_euclid(12)).unwrap_or(i16::MAX);
         let number = i8::try_from(month.rem_euclid(12) + 1).unwrap_or(1);
         let first = Date::new(year, number, 1).unwrap_or(Date::MAX);
         let day = self.billing_day.clamp(1, first.days_in_month());
-        Date::new(first.year(), first.month(), day)
-            .and_then(|date| date.to_zoned(self.zone.clone()))
+        self.midnight(Date::new(first.year(), first.month(), day))
+    }
+
+    /// The first instant of a day. Where midnight is skipped (DST) that is the instant the clocks
+    /// jump to; where it comes twice, the earlier one.
+    fn midnight(&self, date: Result<Date, jiff::Error>) -> i64 {
+        date.and_then(|date| date.to_zoned(self.zone.clone()))
             .and_then(|zoned| zoned.start_of_day())
             .map_or(i64::MAX, |zoned| zoned.timestamp().as_microsecond())
     }
@@ -279,6 +308,44 @@ mod tests {
         }
     }
 
+    #[test]
+    fn days_are_those_of_the_zone_whatever_its_clocks_do() {
+        let day_is = |zone: &str, now: &str, start: &str, end: &str| {
+            let day = calendar(1, zone).day(at(now));
+            assert_eq!(
+                (day.start_usec, day.end_usec),
+                (at(start), at(end)),
+                "{zone}"
+            );
+        };
+        day_is(
+            "Asia/Kathmandu",
+            "2026-11-22T18:15:00Z",
+            "2026-11-22T18:15:00Z",
+            "2026-11-23T18:15:00Z",
+        );
+        // Of 23.5 and 24.5 hours.
+        day_is(
+            "Australia/Lord_Howe",
+            "2026-10-03T20:00:00Z",
+            "2026-10-03T13:30:00Z",
+            "2026-10-04T13:00:00Z",
+        );
+        day_is(
+            "Australia/Lord_Howe",
+            "2026-04-04T20:00:00Z",
+            "2026-04-04T13:00:00Z",
+            "2026-04-05T13:30:00Z",
+        );
+        // At 00:01 of the 7th it went back to 23:01 of the 6th.
+        day_is(
+            "America/St_Johns",
+            "2010-11-07T02:45:00Z",
+            "2010-11-07T02:30:00Z",
+            "2010-11-08T03:30:00Z",
+        );
+    }
+
     const ZONES: [&str; 7] = [
         "UTC",
         "America/Sao_Paulo",
@@ -302,6 +369,11 @@ mod tests {
             prop_assert_eq!(c.containing(period.end_usec - 1), period);
             prop_assert_eq!(c.containing(period.end_usec).start_usec, period.end_usec);
             prop_assert_eq!(c.containing(period.start_usec - 1).end_usec, period.start_usec);
+            let day = c.day(usec);
+            prop_assert!(day.contains(usec));
+            prop_assert_eq!(c.day(day.end_usec).start_usec, day.end_usec);
+            prop_assert_eq!(c.day(period.start_usec).start_usec, period.start_usec);
+            prop_assert_eq!(c.day(period.end_usec - 1).end_usec, period.end_usec);
             let days = period.length_usec() / 86_400_000_000;
             prop_assert!((26..=32).contains(&days), "{} days", days);
         }

@@ -1,4 +1,4 @@
-//! The rows of the ledger: what was moved within one hour of one period.
+//! The rows of the ledger: what was moved within one hour of one local day.
 
 use crate::counter::Counters;
 use crate::period::{Calendar, Period};
@@ -6,28 +6,37 @@ use crate::period::{Calendar, Period};
 /// An hour in microseconds.
 pub const HOUR_USEC: i64 = 3_600_000_000;
 
-/// Bytes of one UTC hour, or of the part of it that lies in one period: a period may begin within
-/// an hour (Kathmandu is 5:45 ahead), and a sum over `[start, end)` must still be exact.
+/// Bytes of one UTC hour, or of the part of it that lies in one local day: a day, and a period with
+/// it, may begin within an hour (Kathmandu is 5:45 ahead), and a sum over either must still be exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// First instant: the hour's, or the period's if that is later.
+    /// First instant: the hour's, or the day's if that is later.
     pub start_usec: i64,
     /// What was moved.
     pub bytes: Counters,
 }
 
 /// The bounds `[start, end)` of the slot an instant falls in.
-fn bounds(usec: i64, period: &Period) -> (i64, i64) {
-    let hour = usec - usec.rem_euclid(HOUR_USEC);
+fn bounds(usec: i64, day: &Period) -> (i64, i64) {
+    let hour = hour(usec);
     (
-        hour.max(period.start_usec),
-        (hour + HOUR_USEC).min(period.end_usec),
+        hour.start_usec.max(day.start_usec),
+        hour.end_usec.min(day.end_usec),
     )
 }
 
-/// When the slot after the one that holds `usec` begins: the next hour or period edge.
+/// The hour of UTC an instant falls in.
+pub fn hour(usec: i64) -> Period {
+    let start_usec = usec.saturating_sub(usec.rem_euclid(HOUR_USEC));
+    Period {
+        start_usec,
+        end_usec: start_usec.saturating_add(HOUR_USEC),
+    }
+}
+
+/// When the slot after the one that holds `usec` begins: the next hour, day or period.
 pub fn next_edge(usec: i64, calendar: &Calendar) -> i64 {
-    bounds(usec, &calendar.containing(usec)).1
+    bounds(usec, &calendar.day(usec)).1
 }
 
 /// Spreads bytes that were moved somewhere in `[from, to)` over the slots, in proportion to time.
@@ -36,14 +45,14 @@ pub fn next_edge(usec: i64, calendar: &Calendar) -> i64 {
 pub fn spread(from_usec: i64, to_usec: i64, bytes: Counters, calendar: &Calendar) -> Vec<Slot> {
     let from = from_usec.min(to_usec - 1);
     let mut slots = Vec::new();
-    let mut period = calendar.containing(from);
+    let mut day = calendar.day(from);
     let mut cursor = from;
     let mut done = Counters::default();
     while cursor < to_usec {
-        if !period.contains(cursor) {
-            period = calendar.containing(cursor);
+        if !day.contains(cursor) {
+            day = calendar.day(cursor);
         }
-        let (start_usec, end) = bounds(cursor, &period);
+        let (start_usec, end) = bounds(cursor, &day);
         // A calendar at the end of time could stand still; the loop must not.
         let end = end.max(cursor + 1).min(to_usec);
         let upto = Counters {
@@ -121,13 +130,16 @@ mod tests {
     }
 
     #[test]
-    fn a_period_edge_within_an_hour_splits_the_hour() {
+    fn a_midnight_within_an_hour_splits_the_hour() {
         let kathmandu = Calendar::new(1, TimeZone::get("Asia/Kathmandu").unwrap());
-        let edge = at("2026-02-28T18:15:00Z");
-        let slots = spread(edge - 60, edge + 40, sent(100), &kathmandu);
-        assert_eq!(tx(&slots), [60, 40]);
-        assert_eq!(slots[0].start_usec, at("2026-02-28T18:00:00Z"));
-        assert_eq!(slots[1].start_usec, edge);
+        // The first is a period's edge, too.
+        for edge in ["2026-02-28T18:15:00Z", "2026-03-14T18:15:00Z"] {
+            let edge = at(edge);
+            let slots = spread(edge - 60, edge + 40, sent(100), &kathmandu);
+            assert_eq!(tx(&slots), [60, 40]);
+            assert_eq!(slots[0].start_usec, edge - HOUR_USEC / 4);
+            assert_eq!(slots[1].start_usec, edge);
+        }
     }
 
     #[test]
@@ -160,8 +172,8 @@ mod tests {
             prop_assert!(slots.windows(2).all(|pair| pair[0].start_usec < pair[1].start_usec));
             for slot in slots {
                 prop_assert!(slot.start_usec < (from + length).max(from + 1));
-                let period = calendar.containing(slot.start_usec);
-                prop_assert_eq!(bounds(slot.start_usec, &period).0, slot.start_usec);
+                let day = calendar.day(slot.start_usec);
+                prop_assert_eq!(bounds(slot.start_usec, &day).0, slot.start_usec);
             }
         }
 
