@@ -18,6 +18,8 @@ use crate::period::{Calendar, Period};
 use crate::policy::Figures;
 use crate::publication::Movement;
 
+mod past;
+
 /// How far back today's pace is taken from.
 const DAY_USEC: i64 = 24 * HOUR_USEC;
 
@@ -246,7 +248,7 @@ impl Bookkeeper {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
     use std::path::Path;
 
@@ -257,24 +259,24 @@ mod tests {
     use crate::meter::Reading;
 
     /// 2026-05-05T10:00:00Z
-    const NOW: i64 = 1_777_975_200_000_000;
+    pub(crate) const NOW: i64 = 1_777_975_200_000_000;
 
-    fn config(text: &str) -> Config {
+    pub(crate) fn config(text: &str) -> Config {
         load_str("config.toml", text).unwrap().config
     }
 
-    fn one_link() -> Config {
+    pub(crate) fn one_link() -> Config {
         config(
             "[bandwidth]\nmonthly_budget_gb = 100\npre_charge_gb = 50\n\
              [network]\ninterface = \"eth0\"\n",
         )
     }
 
-    fn books(directory: &Path, config: Config) -> Bookkeeper {
+    pub(crate) fn books(directory: &Path, config: Config) -> Bookkeeper {
         Bookkeeper::new(config, Store::open(directory).unwrap()).unwrap()
     }
 
-    fn clock(after: i64) -> Clock {
+    pub(crate) fn clock(after: i64) -> Clock {
         Clock {
             boot: "a".into(),
             usec: NOW + after,
@@ -282,7 +284,7 @@ mod tests {
         }
     }
 
-    fn answer(interface: &str, tx: u64) -> Sight {
+    pub(crate) fn answer(interface: &str, tx: u64) -> Sight {
         Sight::Answer(Reading {
             interface: interface.to_owned(),
             interface_index: 2,

@@ -17,6 +17,7 @@ pub mod clock;
 pub mod configuration;
 pub mod counter;
 pub mod forecast;
+pub mod history;
 pub mod ledger;
 pub mod meter;
 pub mod period;

@@ -126,6 +126,7 @@ async fn work(args: &Args, books: Bookkeeper) -> Result<(), Failure> {
                 Some(Request::Book(interface, top_ups, answer)) => {
                     helper.book_top_ups(&interface, &top_ups, answer).await;
                 }
+                Some(question) => helper.tell(question),
                 None => {}
             },
             rung = alarm.rings() => {
@@ -343,6 +344,25 @@ impl Helper {
         let _ = answer.send(ids);
     }
 
+    /// Tells what the ledger holds; changes nothing.
+    fn tell(&self, question: Request) {
+        // Whoever asked may be gone.
+        match question {
+            Request::Links(answer) => drop(answer.send(Ok(self.books.storied()))),
+            Request::History(of, resolution, answer) => {
+                let (since, until) = (of.since_usec, of.until_usec);
+                let told = self.books.history(&of.interface, resolution, since, until);
+                drop(answer.send(found(told, &of.interface)));
+            }
+            Request::Adjustments(of, answer) => {
+                let (since, until) = (of.since_usec, of.until_usec);
+                let told = self.books.changes(&of.interface, since, until);
+                drop(answer.send(found(told, &of.interface)));
+            }
+            Request::Refresh(_) | Request::Book(..) => {}
+        }
+    }
+
     /// Follows a changed configuration, if there is nothing wrong with it.
     async fn reload(&mut self) -> Option<String> {
         let config = match configuration::load(&self.config_path) {
@@ -375,6 +395,17 @@ impl Helper {
         // Whether anybody takes the last figures or not, they are in the ledger.
         let _ = tokio::time::timeout(FAREWELL, answered).await;
         trouble.map_or(Ok(()), |text| Err(Failure::Other(text)))
+    }
+}
+
+/// What was told of a link, if there is such a link.
+fn found<T>(told: Result<Option<T>, StoreError>, interface: &str) -> Result<T, Error> {
+    match told {
+        Ok(Some(told)) => Ok(told),
+        Ok(None) => Err(Error::InvalidArgs(format!(
+            "no link `{interface}` is in the configuration"
+        ))),
+        Err(error) => Err(Error::Failed(complain(&error))),
     }
 }
 

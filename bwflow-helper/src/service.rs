@@ -1,11 +1,32 @@
 //! The helper's own bus interface.
 
+use std::sync::Mutex;
+use std::time::Duration;
+
 use bwflow_proto::claim::TopUp;
+use bwflow_proto::history::{Change, Link, Resolution, Row};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use zbus::{DBusError, interface};
+
+use crate::history::Allowance;
 
 /// Somebody wants fresh figures; the answer goes back through this.
 pub type Refresh = oneshot::Sender<Result<(), Error>>;
+
+/// The answer to a question; `Err` says in words for the user why there is none.
+pub type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// A stretch of a link's past that somebody wants to know, microseconds since the Unix epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// The interface's name.
+    pub interface: String,
+    /// First instant.
+    pub since_usec: u64,
+    /// First instant that does not belong to it any more.
+    pub until_usec: u64,
+}
 
 /// What the loop that owns the ledger is asked for.
 #[derive(Debug)]
@@ -14,6 +35,12 @@ pub enum Request {
     Refresh(Refresh),
     /// Book these top-ups of a link; answers with those that are in the ledger for good.
     Book(String, Vec<TopUp>, oneshot::Sender<Vec<String>>),
+    /// Name the links that have a past.
+    Links(Reply<Vec<Link>>),
+    /// Tell the past.
+    History(Stretch, Resolution, Reply<(Vec<Row>, u64)>),
+    /// Tell what was changed by hand.
+    Adjustments(Stretch, Reply<(Vec<Change>, u64)>),
 }
 
 /// Why a call failed.
@@ -24,18 +51,58 @@ pub enum Error {
     DaemonAbsent(String),
     /// The figures could not be read or handed over.
     Failed(String),
+    /// The question makes no sense; the text says what does.
+    InvalidArgs(String),
+    /// Too many questions at once.
+    LimitsExceeded(String),
 }
 
 /// Serves `org.bwflow1.Helper`: thin, the one loop that owns the ledger does the work.
 pub struct Service {
     requests: mpsc::Sender<Request>,
+    /// When this service began, which its allowance counts from.
+    begun: Instant,
+    allowance: Mutex<Allowance>,
+    /// Held while the loop is asked something.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Service {
     /// Passes requests on to the loop.
-    pub const fn new(requests: mpsc::Sender<Request>) -> Self {
-        Self { requests }
+    pub fn new(requests: mpsc::Sender<Request>) -> Self {
+        Self {
+            requests,
+            begun: Instant::now(),
+            allowance: Mutex::new(Allowance::new(Duration::ZERO)),
+            turn: tokio::sync::Mutex::new(()),
+        }
     }
+
+    /// Has the loop answer a question, if not too many are asked.
+    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, Error> {
+        let crowded = || {
+            Error::LimitsExceeded(
+                "too many questions about the past at once; try again in a second".to_owned(),
+            )
+        };
+        // A queue would be as long as those who flood it like.
+        let _turn = self.turn.try_lock().map_err(|_| crowded())?;
+        let is_allowed = self
+            .allowance
+            .lock()
+            .is_ok_and(|mut allowance| allowance.take(self.begun.elapsed()));
+        if !is_allowed {
+            return Err(crowded());
+        }
+        let (answer, answered) = oneshot::channel();
+        let sent = self.requests.send(request(answer)).await;
+        sent.map_err(|_| ending())?;
+        answered.await.map_err(|_| ending())?
+    }
+}
+
+fn ending() -> Error {
+    Error::Failed("bwflow-helper is ending".to_owned())
 }
 
 #[interface(name = "org.bwflow1.Helper")]
@@ -43,10 +110,65 @@ impl Service {
     /// Reads the counters, commits and publishes now; at most once a second, otherwise the last
     /// figures stand. Returns when the daemon has them.
     async fn refresh(&self) -> Result<(), Error> {
-        let ended = |_| Error::Failed("bwflow-helper is ending".to_owned());
         let (answer, answered) = oneshot::channel();
         let request = Request::Refresh(answer);
-        self.requests.send(request).await.map_err(|_| ended(()))?;
-        answered.await.map_err(|_| ended(()))?
+        self.requests.send(request).await.map_err(|_| ending())?;
+        answered.await.map_err(|_| ending())?
+    }
+
+    /// The links that have a past to tell, in the order of the configuration: interface (s), the
+    /// IANA name of the time zone whose midnights begin days and periods (s), what is charged (s:
+    /// "tx", "rx", "sum" or "max").
+    async fn links(&self) -> Result<Vec<Link>, Error> {
+        self.ask(Request::Links).await
+    }
+
+    /// What a link moved in the "hours" of UTC, the "days" of its time zone or the "months" (its
+    /// billing periods) that begin in [since, until), the one that holds since included, by times
+    /// in microseconds since the Unix epoch. Each row: start (t), end (t), bytes sent (t),
+    /// received (t) and charged (t, in months with corrections), who counted (s: "bwflow",
+    /// "vnstat" or "both"). Rows without traffic are left out. At most 1000 are returned, and
+    /// with them as the next call's since where to go on; that is 0 after the last ones. Of
+    /// everybody's calls together one at a time is answered, and 20 a second after the first 40;
+    /// others are refused with org.bwflow1.Error.LimitsExceeded, and can be made again.
+    #[zbus(out_args("rows", "next_usec"))]
+    async fn history(
+        &self,
+        interface: String,
+        resolution: String,
+        since_usec: u64,
+        until_usec: u64,
+    ) -> Result<(Vec<Row>, u64), Error> {
+        let Ok(resolution) = resolution.parse() else {
+            return Err(Error::InvalidArgs(
+                "the resolution must be hours, days or months".to_owned(),
+            ));
+        };
+        let stretch = Stretch {
+            interface,
+            since_usec,
+            until_usec,
+        };
+        self.ask(|answer| Request::History(stretch, resolution, answer))
+            .await
+    }
+
+    /// What was changed by hand in [since, until), oldest first: when (t), "topup" or "correction"
+    /// (s), bytes added to the budget or to what was used (x), by whom (s, may be empty), why (s,
+    /// may be empty). Paged and held to the same pace as History.
+    #[zbus(out_args("changes", "next_usec"))]
+    async fn adjustments(
+        &self,
+        interface: String,
+        since_usec: u64,
+        until_usec: u64,
+    ) -> Result<(Vec<Change>, u64), Error> {
+        let stretch = Stretch {
+            interface,
+            since_usec,
+            until_usec,
+        };
+        self.ask(|answer| Request::Adjustments(stretch, answer))
+            .await
     }
 }

@@ -6,6 +6,7 @@ use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant, proxy};
 
 use crate::claim::{Options, TopUp};
 use crate::grant::Grant;
+use crate::history::{self, Change, Row};
 use crate::ledger::LedgerView;
 
 /// The name the daemon owns on the system bus.
@@ -152,6 +153,27 @@ pub trait Helper {
     /// Reads the counters, commits and publishes now; at most once a second, otherwise the last
     /// figures stand. Returns when the daemon has them.
     fn refresh(&self) -> zbus::Result<()>;
+    /// The links that have a past to tell, in the order of the configuration.
+    fn links(&self) -> zbus::Result<Vec<history::Link>>;
+    /// What a link moved in stretches of a resolution (the words of [`history::Resolution`]) that
+    /// begin in `[since, until)`, the one that holds `since` included; those without traffic are
+    /// left out. Of many only the first are returned, and then as the next call's `since` where
+    /// to go on, else 0. Times are microseconds since the Unix epoch.
+    fn history(
+        &self,
+        interface: &str,
+        resolution: &str,
+        since_usec: u64,
+        until_usec: u64,
+    ) -> zbus::Result<(Vec<Row>, u64)>;
+    /// Top-ups and corrections of a link that were decided in `[since, until)`, oldest first;
+    /// paged as the history is.
+    fn adjustments(
+        &self,
+        interface: &str,
+        since_usec: u64,
+        until_usec: u64,
+    ) -> zbus::Result<(Vec<Change>, u64)>;
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod config;
 pub mod count;
 pub mod counter;
 pub mod grant;
+pub mod history;
 pub mod ledger;
 #[cfg(feature = "daemon")]
 pub mod socket;

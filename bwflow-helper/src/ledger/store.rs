@@ -14,6 +14,8 @@ use super::{Totals, schema};
 use crate::counter::{Anchor, Counters};
 use crate::period::Period;
 
+mod past;
+
 /// The ledger's file in the state directory.
 pub const FILE: &str = "ledger.db";
 
