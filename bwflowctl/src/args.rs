@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+mod history;
 mod verb;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use bwflow_proto::config;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
 
+pub(crate) use history::History;
 #[cfg(test)]
 pub(crate) use verb::tests::tomorrow;
 pub(crate) use verb::{Call, Override, Terms, Throttle};
@@ -16,6 +18,7 @@ Examples:
   to see:
     bwflowctl report                   what was used, when it runs out
     bwflowctl status --watch           what the links are held to
+    bwflowctl history --months         what was used before
     bwflowctl report --json | jq '.links[].available_bytes'
   to decide by hand, for a time:
     bwflowctl throttle '5 Mbit/s' --for 2h --reason 'backup runs'
@@ -77,6 +80,11 @@ pub(crate) enum Command {
     /// done by hand. With --watch every change is shown as it comes, on a terminal as one screen,
     /// else as lines; that goes on while bwflowd is restarted.
     Status(Status),
+    /// What every link moved, by hours, days or billing periods
+    ///
+    /// Shows what was sent, received and charged, from the ledger, and what was added or corrected
+    /// by hand, by whom and why. Everybody may see it; bwflowd need not run, but bwflow-helper.
+    History(History),
     /// Cap a link by hand, or end that
     ///
     /// Caps the link to RATE while its budget lasts; once it is used up, the link is held to RATE or
@@ -247,7 +255,7 @@ mod tests {
 
     #[test]
     fn the_link_is_named_alike_everywhere() {
-        for verb in ["report", "status", "throttle", "override"] {
+        for verb in ["report", "status", "history", "throttle", "override"] {
             for flag in ["-i", "--interface", "--link"] {
                 let mut words = vec!["bwflowctl", verb, flag, "wan0"];
                 words.extend((verb == "throttle").then_some("5mbit"));
@@ -255,6 +263,7 @@ mod tests {
                 let named = match args.unwrap().command {
                     Command::Report(report) => report.interface,
                     Command::Status(status) => status.interface,
+                    Command::History(history) => history.interface,
                     Command::Throttle(throttle) => throttle.call.interface,
                     Command::Override(lift) => lift.call.interface,
                     Command::CheckConfig(_) | Command::Doctor(_) => None,

@@ -26,6 +26,9 @@ pub(crate) enum Failure {
     #[error("no link has a budget: {}", no_helper())]
     NoHelper,
 
+    #[error("nobody tells the past: {}", no_helper())]
+    NoPast,
+
     #[error("the bus cannot be reached: {0}; is dbus-daemon or dbus-broker running?")]
     NoBus(String),
 
@@ -56,7 +59,11 @@ impl Failure {
             Self::Unwell(code) => *code,
             Self::Failed(_) | Self::Silent => 1,
             Self::Configuration(_) => 2,
-            Self::NotRunning | Self::NoHelper | Self::NoBus(_) | Self::LostBus(_) => 3,
+            Self::NotRunning
+            | Self::NoHelper
+            | Self::NoPast
+            | Self::NoBus(_)
+            | Self::LostBus(_) => 3,
             Self::Denied(_) | Self::Refused(_) => 4,
         }
     }

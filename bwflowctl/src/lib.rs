@@ -13,6 +13,7 @@ mod check_config;
 mod doctor;
 mod failure;
 mod grid;
+mod history;
 pub mod host;
 mod output;
 mod report;
@@ -68,6 +69,7 @@ fn dispatch(args: &Args, output: &mut Output) -> Result<(), Failure> {
         Command::CheckConfig(check) => check_config::run(check, output),
         Command::Doctor(doctor) => on_bus(doctor::run(doctor, address, output)),
         Command::Report(report) => on_bus(report::run(report, address, output)),
+        Command::History(history) => on_bus(history::run(history, address, output)),
         Command::Status(status) => on_bus(status::run(status, address, output)),
         Command::Throttle(args) => {
             let request = Request::throttle(args);

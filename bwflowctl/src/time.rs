@@ -40,6 +40,11 @@ pub(crate) fn in_year(usec: u64, zone: &TimeZone) -> String {
     shown(usec, zone, "%m-%d %H:%M %Z")
 }
 
+/// A day in a time zone, by a `format` as `strftime(3)` has it; `-` for 0.
+pub(crate) fn local_day(usec: u64, zone: &TimeZone, format: &str) -> String {
+    shown(usec, zone, format)
+}
+
 /// The edge of a period, which is a midnight as a rule: `11-01 CET`.
 fn edge(usec: u64, zone: &TimeZone) -> String {
     let local = instant(usec).map(|time| time.to_zoned(zone.clone()).time());

@@ -25,6 +25,9 @@ _bwflowctl() {
             bwflowctl,help)
                 cmd="bwflowctl__subcmd__help"
                 ;;
+            bwflowctl,history)
+                cmd="bwflowctl__subcmd__history"
+                ;;
             bwflowctl,override)
                 cmd="bwflowctl__subcmd__override"
                 ;;
@@ -46,6 +49,9 @@ _bwflowctl() {
             bwflowctl__subcmd__help,help)
                 cmd="bwflowctl__subcmd__help__subcmd__help"
                 ;;
+            bwflowctl__subcmd__help,history)
+                cmd="bwflowctl__subcmd__help__subcmd__history"
+                ;;
             bwflowctl__subcmd__help,override)
                 cmd="bwflowctl__subcmd__help__subcmd__override"
                 ;;
@@ -65,7 +71,7 @@ _bwflowctl() {
 
     case "${cmd}" in
         bwflowctl)
-            opts="-h -V --address --no-color --help --version report status throttle override check-config doctor help"
+            opts="-h -V --address --no-color --help --version report status history throttle override check-config doctor help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -155,7 +161,7 @@ if [[ ${cur} != -* ]] ; then
             return 0
             ;;
         bwflowctl__subcmd__help)
-            opts="report status throttle override check-config doctor help"
+            opts="report status history throttle override check-config doctor help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -202,6 +208,20 @@ if [[ ${cur} != -* ]] ; then
             return 0
             ;;
         bwflowctl__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bwflowctl__subcmd__help__subcmd__history)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -264,6 +284,48 @@ if [[ ${cur} != -* ]] ; then
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bwflowctl__subcmd__history)
+            opts="-i -h --hours --days --months --since --json --csv --interface --address --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --interface)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --address)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -30,6 +30,7 @@ complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -s h -l help -d 'Print
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -s V -l version -d 'Print version'
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "report" -d 'This period of every link: budget, used, left, forecast'
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "status" -d 'What every link is held to now, and why'
+complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "history" -d 'What every link moved, by hours, days or billing periods'
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "throttle" -d 'Cap a link by hand, or end that'
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "override" -d 'Lift or change a link\'s limit by hand, or add to its budget'
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "check-config" -d 'Check a configuration as the service does, and show what it means'
@@ -46,6 +47,16 @@ complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand status" -l json -d '
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand status" -s w -l watch -d 'Go on showing every change until Ctrl-C'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand status" -l no-color -d 'Use no colours, not even on a terminal (as NO_COLOR does)'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand history" -l since -d 'From when on: so long ago (7d, 12h), YYYY-MM-DD, \'YYYY-MM-DD 18:00\' or RFC 3339' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand history" -s i -l interface -d 'Show this link only' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand history" -l address -d 'Bus to ask instead of the system bus, e.g. unix:path=/run/dbus/system_bus_socket' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand history" -l hours -d 'Show hours; the last 24 without --since'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand history" -l days -d 'Show days (the default); the last 30 without --since'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand history" -l months -d 'Show billing periods; those of the last year without --since'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand history" -l json -d 'Print JSON'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand history" -l csv -d 'Print comma-separated values'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand history" -l no-color -d 'Use no colours, not even on a terminal (as NO_COLOR does)'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -l for -d 'How long it holds, whatever becomes of the clock: 90m, 2h, 3d, 1h30m' -r -f
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -l until -d 'Until when it holds: 18:00 (the next, local time), \'YYYY-MM-DD 18:00\', YYYY-MM-DD or RFC 3339' -r -f
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand throttle" -l reason -d 'Why, for whoever reads it later' -r -f
@@ -80,10 +91,11 @@ complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand doctor" -l address -
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand doctor" -l json -d 'Print JSON'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand doctor" -l no-color -d 'Use no colours, not even on a terminal (as NO_COLOR does)'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config doctor help" -f -a "report" -d 'This period of every link: budget, used, left, forecast'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config doctor help" -f -a "status" -d 'What every link is held to now, and why'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config doctor help" -f -a "throttle" -d 'Cap a link by hand, or end that'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config doctor help" -f -a "override" -d 'Lift or change a link\'s limit by hand, or add to its budget'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config doctor help" -f -a "check-config" -d 'Check a configuration as the service does, and show what it means'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config doctor help" -f -a "doctor" -d 'Find every reason why a link might not be held to its budget here'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status throttle override check-config doctor help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override check-config doctor help" -f -a "report" -d 'This period of every link: budget, used, left, forecast'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override check-config doctor help" -f -a "status" -d 'What every link is held to now, and why'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override check-config doctor help" -f -a "history" -d 'What every link moved, by hours, days or billing periods'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override check-config doctor help" -f -a "throttle" -d 'Cap a link by hand, or end that'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override check-config doctor help" -f -a "override" -d 'Lift or change a link\'s limit by hand, or add to its budget'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override check-config doctor help" -f -a "check-config" -d 'Check a configuration as the service does, and show what it means'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override check-config doctor help" -f -a "doctor" -d 'Find every reason why a link might not be held to its budget here'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override check-config doctor help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

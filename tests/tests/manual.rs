@@ -38,6 +38,7 @@ const ALL_PAGES: &[&str] = &[
     "bwflowctl(1)",
     "bwflowctl-report(1)",
     "bwflowctl-status(1)",
+    "bwflowctl-history(1)",
     "bwflowctl-throttle(1)",
     "bwflowctl-override(1)",
     "bwflowctl-check-config(1)",
