@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 mod history;
+mod init;
 mod verb;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use bwflow_proto::config;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
 
 pub(crate) use history::History;
+pub(crate) use init::Init;
 #[cfg(test)]
 pub(crate) use verb::tests::tomorrow;
 pub(crate) use verb::{Call, Override, Terms, Throttle};
@@ -26,6 +28,7 @@ Examples:
     bwflowctl override --add 10GB             more budget in this period
     bwflowctl throttle --clear                end it before its time
   to configure:
+    sudo bwflowctl init                       answer some questions
     bwflowctl check-config ./config.toml      find every error in it
     bwflowctl doctor                          what is wrong, with its cure
 
@@ -101,6 +104,16 @@ pub(crate) enum Command {
     ///
     /// With --add the budget of this period grows; --add alone sets no override.
     Override(Override),
+    /// Write the configuration: finds the link, asks about the plan
+    ///
+    /// Finds the link of the default route, its speed, vnStat and the time zone, asks what the plan
+    /// pays for, shows the file and writes it when told to. Of a file that is there already only
+    /// what differs is changed, and a copy is kept. Where vnStat would lose traffic or date it
+    /// by another clock, mending its configuration is offered. Every question has a flag.
+    ///
+    /// Questions need no privileges. For the writing alone, an administrator's password is asked for
+    /// (pkexec) where it is not root who answers.
+    Init(Box<Init>),
     /// Check a configuration as the service does, and show what it means
     ///
     /// Reads the file as bwflow-helper does and shows what each link is held to by it. All errors
@@ -246,6 +259,7 @@ mod tests {
         let offers = |help: Option<String>| help.map(|help| help.contains("--address"));
         assert_eq!(offers(help("report")), Some(true));
         assert_eq!(offers(help("check-config")), Some(false));
+        assert_eq!(offers(help("init")), Some(false));
     }
 
     #[test]
@@ -255,7 +269,9 @@ mod tests {
 
     #[test]
     fn the_link_is_named_alike_everywhere() {
-        for verb in ["report", "status", "history", "throttle", "override"] {
+        for verb in [
+            "report", "status", "history", "throttle", "override", "init",
+        ] {
             for flag in ["-i", "--interface", "--link"] {
                 let mut words = vec!["bwflowctl", verb, flag, "wan0"];
                 words.extend((verb == "throttle").then_some("5mbit"));
@@ -266,6 +282,7 @@ mod tests {
                     Command::History(history) => history.interface,
                     Command::Throttle(throttle) => throttle.call.interface,
                     Command::Override(lift) => lift.call.interface,
+                    Command::Init(init) => init.interface,
                     Command::CheckConfig(_) | Command::Doctor(_) => None,
                 };
                 assert_eq!(named.as_deref(), Some("wan0"), "{words:?}");

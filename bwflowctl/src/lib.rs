@@ -15,6 +15,7 @@ mod failure;
 mod grid;
 mod history;
 pub mod host;
+mod init;
 mod output;
 mod report;
 mod snapshot;
@@ -68,6 +69,7 @@ fn dispatch(args: &Args, output: &mut Output) -> Result<(), Failure> {
     match &args.command {
         Command::CheckConfig(check) => check_config::run(check, output),
         Command::Doctor(doctor) => on_bus(doctor::run(doctor, address, output)),
+        Command::Init(args) => init::run(args, output),
         Command::Report(report) => on_bus(report::run(report, address, output)),
         Command::History(history) => on_bus(history::run(history, address, output)),
         Command::Status(status) => on_bus(status::run(status, address, output)),

@@ -33,6 +33,7 @@ complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "status" -d 'Wha
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "history" -d 'What every link moved, by hours, days or billing periods'
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "throttle" -d 'Cap a link by hand, or end that'
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "override" -d 'Lift or change a link\'s limit by hand, or add to its budget'
+complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "init" -d 'Write the configuration: finds the link, asks about the plan'
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "check-config" -d 'Check a configuration as the service does, and show what it means'
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "doctor" -d 'Find every reason why a link might not be held to its budget here'
 complete -c bwflowctl -n "__fish_bwflowctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -81,6 +82,25 @@ complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l no-ask-
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l json -d 'Print the link as `status --json` does'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -l no-color -d 'Use no colours, not even on a terminal (as NO_COLOR does)'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand override" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -s i -l interface -d 'Link that has the budget [default: that of the default route]' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -l budget -d 'What the plan pays for in a month, in bytes: 100GB, \'1.5 TiB\'' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -l burst -d 'How much of it may be used from the first day on [default: half]' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -l billing-day -d 'Day of the month on which a period begins, 1 to 31 [default: 1]' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -l count -d 'What the provider counts: tx (sent), rx (received), sum or max of both [default: tx]' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -l timezone -d 'Time zone in which a period begins at midnight, like Europe/Berlin [default: UTC]' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -l preset -d 'Begin with what a provider includes in its plan' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -s o -l output -d 'File to write' -r -F
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -l vnstat -d 'Whether to mend /etc/vnstat.conf where vnStat would lose traffic, and restart vnStat: yes or no' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -l start -d 'Whether to start the services, or have them read the new file: yes or no' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -l address -d 'Takes the place of the global flag, which is of no use where no bus is asked' -r -f
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -l list-presets -d 'Show the presets, with their sources'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -l json -d 'Print the presets as JSON'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -l force -d 'Change a file that is there already without asking; a copy of it is kept'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -s y -l yes -d 'Ask nothing: take the default wherever there is no flag'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -l print -d 'Only print the file that would be written'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -l write-from-stdin -d 'The privileged step: writes what comes on standard input to its one place'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -l no-color -d 'Use no colours, not even on a terminal (as NO_COLOR does)'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand check-config" -l address -d 'Takes the place of the global flag, which is of no use where no bus is asked' -r -f
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand check-config" -l json -d 'Print JSON'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand check-config" -l no-color -d 'Use no colours, not even on a terminal (as NO_COLOR does)'
@@ -91,11 +111,12 @@ complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand doctor" -l address -
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand doctor" -l json -d 'Print JSON'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand doctor" -l no-color -d 'Use no colours, not even on a terminal (as NO_COLOR does)'
 complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override check-config doctor help" -f -a "report" -d 'This period of every link: budget, used, left, forecast'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override check-config doctor help" -f -a "status" -d 'What every link is held to now, and why'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override check-config doctor help" -f -a "history" -d 'What every link moved, by hours, days or billing periods'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override check-config doctor help" -f -a "throttle" -d 'Cap a link by hand, or end that'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override check-config doctor help" -f -a "override" -d 'Lift or change a link\'s limit by hand, or add to its budget'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override check-config doctor help" -f -a "check-config" -d 'Check a configuration as the service does, and show what it means'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override check-config doctor help" -f -a "doctor" -d 'Find every reason why a link might not be held to its budget here'
-complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override check-config doctor help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override init check-config doctor help" -f -a "report" -d 'This period of every link: budget, used, left, forecast'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override init check-config doctor help" -f -a "status" -d 'What every link is held to now, and why'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override init check-config doctor help" -f -a "history" -d 'What every link moved, by hours, days or billing periods'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override init check-config doctor help" -f -a "throttle" -d 'Cap a link by hand, or end that'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override init check-config doctor help" -f -a "override" -d 'Lift or change a link\'s limit by hand, or add to its budget'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override init check-config doctor help" -f -a "init" -d 'Write the configuration: finds the link, asks about the plan'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override init check-config doctor help" -f -a "check-config" -d 'Check a configuration as the service does, and show what it means'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override init check-config doctor help" -f -a "doctor" -d 'Find every reason why a link might not be held to its budget here'
+complete -c bwflowctl -n "__fish_bwflowctl_using_subcommand help; and not __fish_seen_subcommand_from report status history throttle override init check-config doctor help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

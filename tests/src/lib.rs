@@ -13,6 +13,7 @@ pub mod polkit;
 pub mod process;
 pub mod rig;
 pub mod snapshot;
+pub mod terminal;
 pub mod traffic;
 pub mod verbs;
 pub mod wait;

@@ -34,6 +34,29 @@ const CONFIGURATION: (&str, &str) = (
     "The configuration, see bwflow.toml(5).",
 );
 
+const INIT_STATUS: &[(&str, &str)] = &[
+    (
+        "4",
+        "Not authorised; nothing has changed, and the command that does it as root is named.",
+    ),
+    (
+        "130",
+        "Ended by Ctrl-C; nothing has changed unless it was said.",
+    ),
+];
+
+const INIT_FILES: &[(&str, &str)] = &[
+    CONFIGURATION,
+    (
+        "/etc/bwflow/config.toml.bak",
+        "What the configuration was before; later ones are .bak.2 and so on.",
+    ),
+    (
+        "/etc/vnstat.conf",
+        "The configuration of vnStat, mended if that is agreed to; kept likewise.",
+    ),
+];
+
 const ALL_PAGES: &[&str] = &[
     "bwflowctl(1)",
     "bwflowctl-report(1)",
@@ -41,6 +64,7 @@ const ALL_PAGES: &[&str] = &[
     "bwflowctl-history(1)",
     "bwflowctl-throttle(1)",
     "bwflowctl-override(1)",
+    "bwflowctl-init(1)",
     "bwflowctl-check-config(1)",
     "bwflowctl-doctor(1)",
     "bwflow.toml(5)",
@@ -63,11 +87,18 @@ fn pages() -> Vec<Page> {
     ctl.build();
     let page = |command: Command| {
         let is_check = command.get_name() == "check-config";
+        let is_init = command.get_name() == "init";
         Page {
             section: "1",
             examples: &[],
-            status: [EXIT_STATUS, CTL_STATUS].concat(),
-            files: if is_check || command.has_subcommands() {
+            status: if is_init {
+                [EXIT_STATUS, INIT_STATUS].concat()
+            } else {
+                [EXIT_STATUS, CTL_STATUS].concat()
+            },
+            files: if is_init {
+                INIT_FILES
+            } else if is_check || command.has_subcommands() {
                 &[CONFIGURATION]
             } else {
                 &[]

@@ -7,7 +7,7 @@ use std::path::Path;
 use bwflow_proto::config::PATH;
 
 /// The name that stands for standard input.
-pub(super) const STDIN: &str = "-";
+pub(crate) const STDIN: &str = "-";
 
 /// Bytes; a configuration has thousands.
 const MOST: u64 = 1_000_000;
@@ -47,8 +47,8 @@ fn unreadable(file: &Path, error: &io::Error) -> Unreadable {
         message: error.to_string(),
         hint: match error.kind() {
             io::ErrorKind::NotFound if file == Path::new(PATH) => Some(
-                "write it, beginning with a copy of the example in \
-                     /usr/share/doc/bwflow/examples/, or name the file to check",
+                "`sudo bwflowctl init` writes it, or you do, beginning with a copy of the example in \
+                     /usr/share/doc/bwflow/examples/; or name the file to check",
             ),
             io::ErrorKind::PermissionDenied => Some("try with sudo"),
             _ => None,
@@ -95,6 +95,7 @@ mod tests {
         let missing = io::Error::from(io::ErrorKind::NotFound);
         let hint = unreadable(Path::new(PATH), &missing).hint.unwrap();
         assert!(hint.contains("/usr/share/doc/bwflow/examples/"), "{hint}");
+        assert!(hint.contains("bwflowctl init"), "{hint}");
         assert_eq!(unreadable(Path::new("x.toml"), &missing).hint, None);
     }
 

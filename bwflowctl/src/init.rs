@@ -1,0 +1,455 @@
+//! `bwflowctl init`: finds out about the host, asks about the plan, writes the configuration.
+//!
+//! All questions come before anything is changed, and need no privileges.
+
+pub(crate) mod answers;
+mod apply;
+mod file;
+mod interrupt;
+mod mend;
+pub(crate) mod preset;
+mod privilege;
+mod question;
+mod replace;
+mod terminal;
+
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
+
+use bwflow_proto::config::{Config, PATH, Problem, load_str};
+use bwflow_proto::vnstat;
+
+use answers::{Answers, Known, burst_of, link_of};
+use apply::{Acts, DAEMON, HELPER, apply};
+use question::{Links, Question};
+
+use crate::args::Init;
+use crate::check_config::file as config_file;
+use crate::failure::Failure;
+use crate::grid::printable;
+use crate::host;
+use crate::host::service::{has_systemd, is_active, is_installed};
+use crate::host::vnstat::Vnstat;
+use crate::output::Output;
+
+/// Runs it, or one of the things beside it.
+pub(crate) fn run(args: &Init, output: &mut Output) -> Result<(), Failure> {
+    if args.list_presets {
+        let text = if args.json {
+            preset::json()?
+        } else {
+            preset::table()
+        };
+        return output.data(&text);
+    }
+    interrupt::watch()?;
+    if args.write_from_stdin {
+        return privilege::write_from_stdin(args, output);
+    }
+    privilege::check_caller(args)?;
+    let path = args.output.as_path();
+    let before = existing(path)?;
+    let old = before.as_deref().and_then(|text| Config::parse(text).ok());
+    let old = old.map(|(config, _)| config);
+    let links = Links {
+        default: host::route::default_links(),
+        present: host::interfaces(),
+    };
+    let found = Vnstat::find();
+    let is_asking = io::stdin().is_terminal() && !args.yes;
+    // Wrong flags and wrong files are told before anybody has answered anything.
+    if let Some(text) = &before {
+        usable(path, text)?;
+    }
+    if is_asking {
+        terminal::say(&introduction(&links, found.as_ref()))?;
+    }
+    let answers = collect(args, old.as_ref(), &links, is_asking)?;
+    let text = plan(path, before.as_deref(), &answers)?;
+    if args.print {
+        return output.data(&text);
+    }
+    let config = show(path, before.as_deref(), &text, is_asking, output)?;
+    let changes = before.as_deref().is_some_and(|before| before != text);
+    let is_new = before.is_none();
+    if (is_new || changes) && !may_write(args, path, changes, is_asking)? {
+        output.talk("nothing was changed");
+        return Ok(());
+    }
+    let is_ours = path.as_os_str() == PATH;
+    let acts = Acts {
+        path,
+        text: &text,
+        vnstat: decide_vnstat(args, is_ours, &config, found.as_ref(), is_asking, output)?,
+        start: decide_start(args, is_ours && (is_new || changes), is_asking)?,
+    };
+    if !is_new && !changes && !acts.vnstat && !acts.start {
+        output.talk(&format!(
+            "{} says just this already; nothing was changed",
+            path.display()
+        ));
+        return Ok(());
+    }
+    carry_out(&answers, acts, changes, is_ours, output)?;
+    if is_ours && !acts.start {
+        output.talk(&next());
+    }
+    Ok(())
+}
+
+/// Does it with the rights it needs.
+fn carry_out(
+    answers: &Answers,
+    acts: Acts<'_>,
+    changes: bool,
+    is_ours: bool,
+    output: &Output,
+) -> Result<(), Failure> {
+    let needs_root = is_ours || acts.vnstat || acts.start;
+    let instead = privilege::sudo_command(answers, acts, changes);
+    if privilege::is_root() || !needs_root {
+        return apply(acts, output).map_err(|failure| match failure {
+            Failure::Denied(why) => {
+                Failure::Denied(format!("{why}; do it with\n\n    {instead}\n"))
+            }
+            other => other,
+        });
+    }
+    if !is_ours {
+        let why = "vnStat's configuration and services need root";
+        return Err(Failure::Denied(format!(
+            "{why}; do it with\n\n    {instead}\n"
+        )));
+    }
+    output.talk("an administrator has to allow this");
+    privilege::through_pkexec(acts, &instead)
+}
+
+/// The text of the file, if there is one.
+fn existing(path: &Path) -> Result<Option<String>, Failure> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let name = path.display();
+    let bytes = config_file::read(path).map_err(|unreadable| {
+        let hint = unreadable.hint.map(|hint| format!(": {hint}"));
+        Failure::Configuration(format!(
+            "cannot read {name}: {}{}",
+            unreadable.message,
+            hint.unwrap_or_default()
+        ))
+    })?;
+    String::from_utf8(bytes).map(Some).map_err(|_| {
+        Failure::Configuration(format!("{name} is no text; move it away, then start again"))
+    })
+}
+
+/// Refuses a file with errors: what is in it cannot be kept.
+fn usable(path: &Path, text: &str) -> Result<(), Failure> {
+    let nobody = Answers {
+        interface: "eth0".to_owned(),
+        budget: 2_000_000_000,
+        burst: 1_000_000_000,
+        billing_day: 1,
+        count: bwflow_proto::count::Count::Tx,
+        timezone: "UTC".to_owned(),
+    };
+    match file::edited(text, &nobody) {
+        Ok(_) => Ok(()),
+        Err(problems) => Err(refused(path, text, &problems)),
+    }
+}
+
+fn refused(path: &Path, text: &str, problems: &[Problem]) -> Failure {
+    let name = path.display().to_string();
+    let shown = match load_str(&name, text) {
+        Err(rejected) => rejected.to_string(),
+        Ok(_) => problems
+            .iter()
+            .map(|problem| problem.message.as_str())
+            .collect(),
+    };
+    Failure::Configuration(format!(
+        "{name} has errors, so that it cannot be changed\n\n{shown}\n\nhint: mend it, or move it away and start again"
+    ))
+}
+
+/// What was found, in a line or two.
+fn introduction(links: &Links, found: Option<&Vnstat>) -> String {
+    let list = |names: &[String]| printable(&names.join(", "));
+    let route = match links.default.as_slice() {
+        [] => "No link has a default route.".to_owned(),
+        [link] => match host::speed::speed_mbit(link) {
+            Some(speed) => format!(
+                "{} has the default route; it can do {speed} Mbit/s.",
+                printable(link)
+            ),
+            None => format!(
+                "{} has the default route; its speed is not known.",
+                printable(link)
+            ),
+        },
+        several => format!("{} have a default route each.", list(several)),
+    };
+    let vnstat = match found {
+        None => {
+            "vnStat is not installed; without it bwflow counts from its first day on.".to_owned()
+        }
+        Some(vnstat) => {
+            let known = match vnstat.links.as_slice() {
+                [] => "knows no link yet".to_owned(),
+                known => format!("knows {}", list(known)),
+            };
+            let runs = if vnstat.is_running {
+                ""
+            } else {
+                ", but does not run"
+            };
+            format!("vnStat {} {known}{runs}.", printable(&vnstat.version))
+        }
+    };
+    let zone = host::timezone::timezone();
+    format!(
+        "{route} {vnstat} The time zone here is {zone}.\n\
+         Enter takes what stands in brackets. Ctrl-C ends this; until the end nothing is changed."
+    )
+}
+
+/// All answers: from flags, from people, or from what is likely.
+fn collect(
+    args: &Init,
+    old: Option<&Config>,
+    links: &Links,
+    is_asking: bool,
+) -> Result<Answers, Failure> {
+    let mut known = Known::from_flags(args);
+    if let (Some(burst), Some(budget)) = (known.burst, known.budget) {
+        burst_of(burst, budget).map_err(|why| Failure::Configuration(format!("--burst: {why}")))?;
+    }
+    let mut missing = Vec::new();
+    for question in Question::ALL {
+        if question.is_answered(&known) {
+            continue;
+        }
+        let likely = likely(args, old, links, known.interface.as_deref());
+        if is_asking {
+            terminal::ask(question, &mut known, &likely, links)?;
+        } else if args.yes {
+            take_default(question, &mut known, &likely, links)?;
+        } else {
+            missing.push(question.flag());
+        }
+    }
+    if !missing.is_empty() {
+        return Err(Failure::Configuration(format!(
+            "standard input is no terminal, so nobody can be asked\nhint: give {}, or --yes for their defaults",
+            missing.join(", ")
+        )));
+    }
+    let answers = known
+        .complete()
+        .ok_or_else(|| Failure::Failed("not all questions were answered".to_owned()))?;
+    burst_of(answers.burst, answers.budget)
+        .map_err(|why| Failure::Configuration(format!("--burst: {why}")))?;
+    Ok(answers)
+}
+
+/// What the answers most likely are: the preset's, then those of the file, then what the host has.
+fn likely(args: &Init, old: Option<&Config>, links: &Links, interface: Option<&str>) -> Known {
+    let preset = args
+        .preset
+        .as_ref()
+        .map(Known::from_preset)
+        .unwrap_or_default();
+    let wanted = interface.or(links.default.first().map(String::as_str));
+    let link = old.and_then(|old| {
+        let named = wanted.and_then(|name| link_of(old, name));
+        named.or_else(|| old.links.first())
+    });
+    let host = Known {
+        interface: links.default.first().cloned(),
+        ..Known::default()
+    };
+    preset
+        .or(link.map(Known::from_link).unwrap_or_default())
+        .or(host)
+}
+
+/// Answers for somebody who does not want to be asked.
+fn take_default(
+    question: Question,
+    known: &mut Known,
+    likely: &Known,
+    links: &Links,
+) -> Result<(), Failure> {
+    let wanting = |why: &str| Err(Failure::Configuration(why.to_owned()));
+    match question {
+        Question::Interface => {
+            let is_among = likely
+                .interface
+                .as_ref()
+                .is_some_and(|link| links.default.contains(link));
+            let Some(link) = likely.interface.clone() else {
+                return wanting(
+                    "no link has a default route; say --interface with the one that has the budget",
+                );
+            };
+            if is_among && links.default.len() > 1 {
+                let names = printable(&links.default.join(", "));
+                return wanting(&format!(
+                    "several links have a default route; say --interface with one of {names}"
+                ));
+            }
+            known.interface = Some(link);
+            Ok(())
+        }
+        Question::Budget if likely.budget.is_none() => wanting(
+            "what the plan pays for is not known; say --budget, or --preset with a provider's (see --list-presets)",
+        ),
+        _ => {
+            let default = question.default(known, likely).unwrap_or_default();
+            question
+                .answer(&default, known, links)
+                .map_err(|why| Failure::Configuration(format!("{}: {why}", question.flag())))
+        }
+    }
+}
+
+/// The file with the answers in it, checked as the services check it.
+fn plan(path: &Path, before: Option<&str>, answers: &Answers) -> Result<String, Failure> {
+    let text = match before {
+        None => file::fresh(answers),
+        Some(before) => {
+            file::edited(before, answers).map_err(|problems| refused(path, before, &problems))?
+        }
+    };
+    let config = apply::check(&path.display().to_string(), text.as_bytes())?;
+    if link_of(&config, &answers.interface).is_some_and(|link| answers.are_of(link)) {
+        return Ok(text);
+    }
+    Err(Failure::Configuration(format!(
+        "{} cannot be changed so that it says this\nhint: move it away, or change it by hand",
+        path.display()
+    )))
+}
+
+/// Shows what is to be written, if anything is, and returns what it means.
+fn show(
+    path: &Path,
+    before: Option<&str>,
+    text: &str,
+    is_asking: bool,
+    output: &Output,
+) -> Result<Config, Failure> {
+    let name = path.display().to_string();
+    let loaded =
+        load_str(&name, text).map_err(|rejected| Failure::Configuration(rejected.to_string()))?;
+    if before == Some(text) {
+        return Ok(loaded.config);
+    }
+    if is_asking {
+        match before {
+            None => terminal::say(&format!("\n{name} will be:\n\n{text}"))?,
+            Some(before) => terminal::say(&format!(
+                "\n{name} is there already; this will change in it, and a copy is kept:\n\n{}",
+                mend::diff(&name, before, text)
+            ))?,
+        }
+    }
+    for note in &loaded.notes {
+        output.talk(&format!("{note}\n"));
+    }
+    Ok(loaded.config)
+}
+
+fn may_write(args: &Init, path: &Path, changes: bool, is_asking: bool) -> Result<bool, Failure> {
+    if args.force || (!is_asking && !changes) {
+        return Ok(true);
+    }
+    if is_asking {
+        return terminal::confirm(&format!("Write {}?", path.display()));
+    }
+    Err(Failure::Configuration(format!(
+        "{} is there already and would be changed\nhint: --force changes it and keeps a copy, --print shows what it would be",
+        path.display()
+    )))
+}
+
+fn decide_vnstat(
+    args: &Init,
+    is_ours: bool,
+    config: &Config,
+    found: Option<&Vnstat>,
+    is_asking: bool,
+    output: &Output,
+) -> Result<bool, Failure> {
+    let wanted = args.vnstat.unwrap_or(is_ours);
+    let Some(found) = found.filter(|_| wanted) else {
+        return Ok(false);
+    };
+    for link in config
+        .links
+        .iter()
+        .filter(|link| is_ours && !found.knows(&link.interface))
+    {
+        output.talk(&format!(
+            "note: vnStat does not know {link}; it does after `sudo vnstat --add -i {link}`",
+            link = printable(&link.interface)
+        ));
+    }
+    let Some((text, mend)) = apply::needed(config, found) else {
+        return Ok(false);
+    };
+    if args.vnstat.is_some() || !is_asking {
+        return Ok(args.vnstat.unwrap_or(args.yes));
+    }
+    terminal::say(&format!(
+        "\n{} makes vnStat count less than flows, or by another clock:\n  {}\n\n{}",
+        vnstat::CONFIG,
+        mend.reasons.join("\n  "),
+        mend::diff(vnstat::CONFIG, &text, &mend.text)
+    ))?;
+    let restart = if found.is_running {
+        " and restart vnStat"
+    } else {
+        ""
+    };
+    terminal::confirm(&format!(
+        "Change {}{restart}? A copy is kept.",
+        vnstat::CONFIG
+    ))
+}
+
+fn decide_start(args: &Init, is_offered: bool, is_asking: bool) -> Result<bool, Failure> {
+    if let Some(start) = args.start {
+        return Ok(start);
+    }
+    if !is_offered || !has_systemd() || !is_installed(HELPER) {
+        return Ok(false);
+    }
+    if !is_asking {
+        return Ok(args.yes);
+    }
+    terminal::confirm(if is_active(HELPER) {
+        "Have bwflow read the new file now?"
+    } else {
+        "Start bwflow now, and at every boot?"
+    })
+}
+
+/// What to do next, if it was not done.
+fn next() -> String {
+    if !has_systemd() {
+        return format!(
+            "next: start bwflow with `contrib/start.sh`, or {DAEMON} and {HELPER} by hand; then `bwflowctl report`"
+        );
+    }
+    if is_active(HELPER) {
+        return format!(
+            "next: `sudo systemctl reload {HELPER}` makes it take effect; then `bwflowctl report`"
+        );
+    }
+    format!(
+        "next: `sudo systemctl enable --now {DAEMON} {HELPER}` starts bwflow; then `bwflowctl report`"
+    )
+}
