@@ -26,50 +26,96 @@ pub fn bucket(resolution: Resolution, calendar: &Calendar, usec: i64) -> Period 
     }
 }
 
-/// What was moved in the stretches of a resolution.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Past {
-    /// In order; those without traffic are missing.
-    pub buckets: Vec<(Period, Counters)>,
-    /// From where to go on, if this is not all.
-    pub next_usec: Option<i64>,
+/// Bytes as the ledger holds them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// First instant.
+    pub start_usec: i64,
+    /// For what others counted, the first instant after it; nothing for a slot of our own, which
+    /// never reaches over the end of a stretch.
+    pub end_usec: Option<i64>,
+    /// What was moved.
+    pub bytes: Counters,
 }
 
-/// Gathers slots, which are in order, into stretches. `is_cut` says that there are more slots than
-/// these.
-pub fn gather(slots: &[Slot], resolution: Resolution, calendar: &Calendar, is_cut: bool) -> Past {
-    let mut past = Past::default();
-    for slot in slots {
-        match past.buckets.last_mut() {
-            Some((period, sum)) if period.contains(slot.start_usec) => {
-                *sum = sum.plus(slot.bytes);
-            }
-            _ => {
-                let period = bucket(resolution, calendar, slot.start_usec);
-                past.buckets.push((period, slot.bytes));
-            }
+impl Piece {
+    /// A slot of our own count.
+    pub const fn own(slot: Slot) -> Self {
+        Self {
+            start_usec: slot.start_usec,
+            end_usec: None,
+            bytes: slot.bytes,
         }
     }
-    if is_cut {
-        // The last one may not be complete.
-        past.next_usec = past.buckets.pop().map(|(period, _)| period.start_usec);
-    }
-    if let Some((period, _)) = past.buckets.get(MAX_ROWS) {
-        past.next_usec = Some(period.start_usec);
-        past.buckets.truncate(MAX_ROWS);
-    }
-    past.buckets.retain(|(_, bytes)| !bytes.is_zero());
-    past
 }
 
-/// Adds slots that are not committed yet to those that are; both come out in order.
-pub fn merge(slots: &mut Vec<Slot>, pending: impl Iterator<Item = Slot>) {
-    for slot in pending {
-        match slots.binary_search_by_key(&slot.start_usec, |slot| slot.start_usec) {
-            Ok(at) => slots[at].bytes = slots[at].bytes.plus(slot.bytes),
-            Err(at) => slots.insert(at, slot),
+/// What was moved in one stretch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sum {
+    /// The stretch.
+    pub period: Period,
+    /// What was moved.
+    pub bytes: Counters,
+    /// Whether some of it is our own count.
+    pub has_own: bool,
+    /// Whether some of it is not.
+    pub has_others: bool,
+    /// Whether it stands for itself, longer than the resolution asked for.
+    is_coarse: bool,
+}
+
+/// Gathers pieces, which come in order, into stretches, which then are in order, too; those without
+/// traffic are missing. What was counted more coarsely keeps its own length.
+pub fn gather(pieces: &[Piece], resolution: Resolution, calendar: &Calendar) -> Vec<Sum> {
+    let mut sums: Vec<Sum> = Vec::new();
+    for piece in pieces.iter().filter(|piece| !piece.bytes.is_zero()) {
+        let last = sums.iter_mut().rev().find(|sum| !sum.is_coarse);
+        let known = last.filter(|sum| sum.period.contains(piece.start_usec));
+        let period = known.as_ref().map_or_else(
+            || bucket(resolution, calendar, piece.start_usec),
+            |sum| sum.period,
+        );
+        let is_own = piece.end_usec.is_none();
+        let too_long = piece.end_usec.filter(|end| *end > period.end_usec);
+        match (known, too_long) {
+            (Some(sum), None) => {
+                sum.bytes = sum.bytes.plus(piece.bytes);
+                sum.has_own |= is_own;
+                sum.has_others |= !is_own;
+            }
+            (_, too_long) => sums.push(Sum {
+                period: too_long.map_or(period, |end_usec| Period {
+                    start_usec: piece.start_usec,
+                    end_usec,
+                }),
+                bytes: piece.bytes,
+                has_own: is_own,
+                has_others: !is_own,
+                is_coarse: too_long.is_some(),
+            }),
         }
     }
+    sums.sort_by_key(|sum| sum.period.start_usec);
+    sums
+}
+
+/// Where to stop, if not all pieces were read, so that every stretch before is complete: at the
+/// beginning of the stretch that the last one read falls in.
+pub fn stop<T>(
+    read: &[T],
+    start: impl Fn(&T) -> i64,
+    resolution: Resolution,
+    calendar: &Calendar,
+) -> Option<i64> {
+    let last = read.last().filter(|_| read.len() >= MAX_SLOTS)?;
+    Some(bucket(resolution, calendar, start(last)).start_usec)
+}
+
+/// Leaves no more rows than one answer may have; returns from where to go on.
+pub fn cut(sums: &mut Vec<Sum>) -> Option<i64> {
+    let next = sums.get(MAX_ROWS)?.period.start_usec;
+    sums.retain(|sum| sum.period.start_usec < next);
+    Some(next)
 }
 
 /// How many questions may be asked: some at once, and then so many a second.
@@ -134,18 +180,31 @@ mod tests {
         Calendar::new(1, TimeZone::get("Asia/Kathmandu").unwrap())
     }
 
+    fn own(slots: &[Slot]) -> Vec<Piece> {
+        slots.iter().copied().map(Piece::own).collect()
+    }
+
+    fn shown(sums: &[Sum]) -> Vec<(i64, u64)> {
+        let sums = sums.iter();
+        sums.map(|sum| (sum.period.start_usec, sum.bytes.tx))
+            .collect()
+    }
+
+    fn hours(range: std::ops::Range<i64>) -> Vec<Piece> {
+        let slots = range.map(|n| Slot {
+            start_usec: n * HOUR_USEC,
+            bytes: sent(1),
+        });
+        slots.map(Piece::own).collect()
+    }
+
     #[test]
     fn days_and_periods_begin_at_local_midnight_and_hours_with_utc() {
         let edge = at("2026-02-28T18:15:00Z");
         // A byte a second for an hour, 900 s of which are in February.
         let begin = edge - 900_000_000;
-        let slots = spread(begin, begin + HOUR_USEC, sent(3600), &kathmandu());
-        let sums = |resolution| {
-            let past = gather(&slots, resolution, &kathmandu(), false);
-            let sums = past.buckets.iter();
-            sums.map(|(period, bytes)| (period.start_usec, bytes.tx))
-                .collect::<Vec<_>>()
-        };
+        let pieces = own(&spread(begin, begin + HOUR_USEC, sent(3600), &kathmandu()));
+        let sums = |resolution| shown(&gather(&pieces, resolution, &kathmandu()));
         assert_eq!(sums(Resolution::Hours), [(edge - HOUR_USEC / 4, 3600)]);
         assert_eq!(
             sums(Resolution::Days),
@@ -158,39 +217,62 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_committed_count_in_their_places() {
-        let slot = |hour: i64, tx| Slot {
-            start_usec: hour * HOUR_USEC,
-            bytes: sent(tx),
+    fn what_others_counted_is_never_made_finer() {
+        let utc = Calendar::new(1, TimeZone::UTC);
+        let day = at("2026-05-05T00:00:00Z");
+        let others = |start_usec, hours| Piece {
+            start_usec,
+            end_usec: Some(start_usec + hours * HOUR_USEC),
+            bytes: sent(100),
         };
-        let mut slots = vec![slot(1, 10), slot(3, 30)];
-        merge(&mut slots, [slot(3, 5), slot(4, 4), slot(2, 2)].into_iter());
-        assert_eq!(slots, [slot(1, 10), slot(2, 2), slot(3, 35), slot(4, 4)]);
+        let slot = |hour| {
+            Piece::own(Slot {
+                start_usec: day + hour * HOUR_USEC,
+                bytes: sent(1),
+            })
+        };
+        // A whole day, an hour of it, and what we have counted since.
+        let pieces = [others(day, 24), others(day, 1), slot(0), slot(1), slot(25)];
+        let sources = |resolution| {
+            let sums = gather(&pieces, resolution, &utc);
+            let sums = sums.iter().map(|sum| {
+                let hours = (sum.period.end_usec - sum.period.start_usec) / HOUR_USEC;
+                (hours, sum.bytes.tx, sum.has_own, sum.has_others)
+            });
+            sums.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            sources(Resolution::Hours),
+            [
+                (24, 100, false, true),
+                (1, 101, true, true),
+                (1, 1, true, false),
+                (1, 1, true, false)
+            ]
+        );
+        assert_eq!(
+            sources(Resolution::Days),
+            [(24, 202, true, true), (24, 1, true, false)]
+        );
     }
 
     #[test]
     fn what_is_cut_goes_on_where_it_was_cut() {
         let utc = Calendar::new(1, TimeZone::UTC);
-        let slots: Vec<Slot> = (0..3 * 24)
-            .map(|n| Slot {
-                start_usec: n * HOUR_USEC,
-                bytes: sent(1),
-            })
-            .collect();
-        let whole = gather(&slots, Resolution::Days, &utc, false);
-        assert_eq!((whole.buckets.len(), whole.next_usec), (3, None));
-        let cut = gather(&slots[..60], Resolution::Days, &utc, true);
-        assert_eq!(cut.buckets, whole.buckets[..2]);
-        assert_eq!(cut.next_usec, Some(48 * HOUR_USEC));
-        let many: Vec<Slot> = (0..1500)
-            .map(|n| Slot {
-                start_usec: n * HOUR_USEC,
-                bytes: sent(1),
-            })
-            .collect();
-        let first = gather(&many, Resolution::Hours, &utc, false);
-        assert_eq!(first.buckets.len(), MAX_ROWS);
-        assert_eq!(first.next_usec, Some(1000 * HOUR_USEC));
+        let start = |piece: &Piece| piece.start_usec;
+        let stops = |count: i64, resolution| stop(&hours(0..count), start, resolution, &utc);
+        assert_eq!(stops(1999, Resolution::Days), None);
+        assert_eq!(stops(2000, Resolution::Hours), Some(1999 * HOUR_USEC));
+        // The last one is the eighth hour of its day.
+        assert_eq!(stops(2000, Resolution::Days), Some(1992 * HOUR_USEC));
+        assert_eq!(
+            stops(2000, Resolution::Months),
+            Some(at("1970-03-01T00:00:00Z"))
+        );
+        let mut sums = gather(&hours(0..1500), Resolution::Hours, &utc);
+        assert_eq!(cut(&mut sums), Some(1000 * HOUR_USEC));
+        assert_eq!(sums.len(), MAX_ROWS);
+        assert_eq!(cut(&mut sums), None);
     }
 
     #[test]
@@ -216,16 +298,12 @@ mod tests {
         ) {
             let calendar = Calendar::new(day, TimeZone::get(zone).unwrap());
             let from = from * 1_000_000;
-            let slots = spread(from, from + hours * HOUR_USEC, sent(bytes), &calendar);
+            let pieces = own(&spread(from, from + hours * HOUR_USEC, sent(bytes), &calendar));
             for resolution in Resolution::ALL {
-                let past = gather(&slots, resolution, &calendar, false);
-                let rest = past.next_usec.map_or(0, |next| {
-                    slots.iter().filter(|slot| slot.start_usec >= next).map(|slot| slot.bytes.tx).sum()
-                });
-                let sum: u64 = past.buckets.iter().map(|(_, bytes)| bytes.tx).sum();
-                prop_assert_eq!(sum + rest, bytes);
-                for pair in past.buckets.windows(2) {
-                    prop_assert!(pair[0].0.end_usec <= pair[1].0.start_usec);
+                let sums = gather(&pieces, resolution, &calendar);
+                prop_assert_eq!(sums.iter().map(|sum| sum.bytes.tx).sum::<u64>(), bytes);
+                for pair in sums.windows(2) {
+                    prop_assert!(pair[0].period.end_usec <= pair[1].period.start_usec);
                 }
             }
         }

@@ -127,7 +127,8 @@ impl Service {
     /// billing periods) that begin in [since, until), the one that holds since included, by times
     /// in microseconds since the Unix epoch. Each row: start (t), end (t), bytes sent (t),
     /// received (t) and charged (t, in months with corrections), who counted (s: "bwflow",
-    /// "vnstat" or "both"). Rows without traffic are left out. At most 1000 are returned, and
+    /// "vnstat" or "both"). What vnStat knew by longer stretches only is a row of that length. Rows
+    /// without traffic are left out. At most 1000 are returned, and
     /// with them as the next call's since where to go on; that is 0 after the last ones. Of
     /// everybody's calls together one at a time is answered, and 20 a second after the first 40;
     /// others are refused with org.bwflow1.Error.LimitsExceeded, and can be made again.

@@ -3,11 +3,8 @@
 use bwflow_proto::history::{self, Change, MAX_ROWS, Resolution, Row};
 
 use super::Bookkeeper;
-use crate::history::{MAX_SLOTS, bucket, gather, merge};
+use crate::history::{MAX_SLOTS, Piece, Sum, bucket, cut, gather, stop};
 use crate::ledger::store::StoreError;
-
-/// Who counted what the ledger's own slots hold.
-const OWN: &str = "bwflow";
 
 /// Rows, and as the next question's beginning where to go on; 0 if this is all.
 type Page<T> = (Vec<T>, u64);
@@ -45,18 +42,28 @@ impl Bookkeeper {
         let calendar = account.calendar();
         let from = bucket(resolution, calendar, signed(since_usec)).start_usec;
         let until = signed(until_usec);
-        let mut slots = self.store.slots(interface, from, until, MAX_SLOTS)?;
-        let is_cut = slots.len() == MAX_SLOTS;
-        if !is_cut {
-            let pending = account.pending().iter().copied();
-            merge(
-                &mut slots,
-                pending.filter(|slot| (from..until).contains(&slot.start_usec)),
-            );
-        }
-        let past = gather(&slots, resolution, calendar, is_cut);
-        let mut rows = Vec::with_capacity(past.buckets.len());
-        for (period, bytes) in past.buckets {
+        let slots = self.store.slots(interface, from, until, MAX_SLOTS)?;
+        let others = self.store.imports(interface, from, until, MAX_SLOTS)?;
+        let stops = [
+            stop(&slots, |slot| slot.start_usec, resolution, calendar),
+            stop(&others, |it| it.start_usec, resolution, calendar),
+        ];
+        let stops = stops.into_iter().flatten().min();
+        let pending = account.pending().iter().copied();
+        let mut pieces: Vec<Piece> = slots.into_iter().chain(pending).map(Piece::own).collect();
+        pieces.extend(others.into_iter().map(|it| Piece {
+            start_usec: it.start_usec,
+            end_usec: Some(it.end_usec),
+            bytes: it.bytes,
+        }));
+        let end = stops.unwrap_or(until);
+        pieces.retain(|piece| (from..end).contains(&piece.start_usec));
+        pieces.sort_by_key(|piece| piece.start_usec);
+        let mut sums = gather(&pieces, resolution, calendar);
+        let next = cut(&mut sums).or(stops);
+        let mut rows = Vec::with_capacity(sums.len());
+        for sum in sums {
+            let (period, bytes) = (sum.period, sum.bytes);
             let used = match resolution {
                 // As the report says it, corrections included.
                 Resolution::Months => self.balance(link, account, period)?.used(),
@@ -68,10 +75,10 @@ impl Bookkeeper {
                 tx_bytes: bytes.tx,
                 rx_bytes: bytes.rx,
                 used_bytes: used,
-                source: OWN.to_owned(),
+                source: source(&sum).to_owned(),
             });
         }
-        Ok(Some((rows, past.next_usec.map_or(0, unsigned))))
+        Ok(Some((rows, next.map_or(0, unsigned))))
     }
 
     /// The top-ups and corrections of a link in `[since, until)`; nothing for a link that is not
@@ -100,6 +107,15 @@ impl Bookkeeper {
     }
 }
 
+/// Who counted.
+const fn source(sum: &Sum) -> &'static str {
+    match (sum.has_own, sum.has_others) {
+        (true, true) => "both",
+        (false, true) => "vnstat",
+        _ => "bwflow",
+    }
+}
+
 fn signed(usec: u64) -> i64 {
     i64::try_from(usec).unwrap_or(i64::MAX)
 }
@@ -116,6 +132,8 @@ mod tests {
 
     use super::super::tests::{NOW, answer, books, clock, config, one_link};
     use super::*;
+    use crate::counter::Counters;
+    use crate::ledger::imports::Stretch;
     use crate::ledger::slot::HOUR_USEC;
 
     const ALL: u64 = u64::MAX;
@@ -157,6 +175,45 @@ mod tests {
             books.history("eth9", Resolution::Days, 0, ALL).unwrap(),
             None
         );
+    }
+
+    #[test]
+    fn what_vnstat_saw_before_stands_in_its_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut books = books(directory.path(), one_link());
+        books.observe(&[answer("eth0", 0)], &clock(0));
+        books.commit().unwrap();
+        let saw = |hours: std::ops::Range<i64>, tx| Stretch {
+            start_usec: NOW + hours.start * HOUR_USEC,
+            end_usec: NOW + hours.end * HOUR_USEC,
+            bytes: Counters { tx, rx: 0 },
+        };
+        // Yesterday as a whole, and this morning's hours until now.
+        let saw = [saw(-34..-10, 500), saw(-2..-1, 20), saw(-1..0, 30)];
+        assert!(books.store.import("eth0", &saw).unwrap());
+        books.observe(&[answer("eth0", 7)], &clock(HOUR_USEC / 2));
+        let told = |resolution| {
+            let (rows, _) = books.history("eth0", resolution, 0, ALL).unwrap().unwrap();
+            let hours = |row: &Row| (row.end_usec - row.start_usec) / HOUR_USEC.unsigned_abs();
+            rows.iter()
+                .map(|row| (hours(row), row.used_bytes, row.source.clone()))
+                .collect::<Vec<_>>()
+        };
+        let row = |hours, used, source: &str| (hours, used, source.to_owned());
+        assert_eq!(
+            told(Resolution::Hours),
+            [
+                row(24, 500, "vnstat"),
+                row(1, 20, "vnstat"),
+                row(1, 30, "vnstat"),
+                row(1, 7, "bwflow")
+            ]
+        );
+        assert_eq!(
+            told(Resolution::Days),
+            [row(24, 500, "vnstat"), row(24, 57, "both")]
+        );
+        assert_eq!(told(Resolution::Months), [row(744, 557, "both")]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use rusqlite::params;
 
 use super::{Store, StoreError};
 use crate::counter::Counters;
+use crate::ledger::imports::Stretch;
 use crate::ledger::slot::Slot;
 
 impl Store {
@@ -31,6 +32,37 @@ impl Store {
                     bytes: Counters {
                         tx: row.get(1)?,
                         rx: row.get(2)?,
+                    },
+                })
+            })?
+            .collect()
+        })
+    }
+
+    /// What others counted in stretches that begin in `[from, to)`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn imports(
+        &self,
+        interface: &str,
+        from: i64,
+        to: i64,
+        limit: usize,
+    ) -> Result<Vec<Stretch>, StoreError> {
+        self.explained(|db| {
+            db.prepare_cached(
+                "SELECT start_usec, end_usec, tx, rx FROM imports \
+                 WHERE interface = ?1 AND start_usec >= ?2 AND start_usec < ?3 \
+                 ORDER BY start_usec LIMIT ?4",
+            )?
+            .query_map(params![interface, from, to, limit], |row| {
+                Ok(Stretch {
+                    start_usec: row.get(0)?,
+                    end_usec: row.get(1)?,
+                    bytes: Counters {
+                        tx: row.get(2)?,
+                        rx: row.get(3)?,
                     },
                 })
             })?
