@@ -159,16 +159,34 @@ impl Bookkeeper {
         Ok(())
     }
 
-    /// Books top-ups of a link, each once however often it is handed over. Returns whether the link
-    /// is one of ours; if not, nothing is booked.
+    /// Books top-ups and corrections of a link, each once however often it is handed over. Returns
+    /// whether the link is one of ours; if not, nothing is booked.
+    ///
+    /// A correction is of the period it was decided in, and says what has been used as of now.
     ///
     /// # Errors
-    /// When the ledger cannot be written. None of them is booked then.
-    pub fn book(&mut self, interface: &str, top_ups: &[TopUp]) -> Result<bool, StoreError> {
-        if !self.accounts.iter().any(|a| a.interface() == interface) {
+    /// When the ledger cannot be written. What is booked until then stays, and is not booked again.
+    pub fn book(&mut self, interface: &str, decided: &[TopUp]) -> Result<bool, StoreError> {
+        let link = self.config.links.iter().find(|l| l.interface == interface);
+        let account = self.accounts.iter().find(|a| a.interface() == interface);
+        let (Some(link), Some(account)) = (link, account) else {
             return Ok(false);
+        };
+        let mut top_ups = decided.to_vec();
+        top_ups.retain(|it| it.used_bytes.is_none());
+        if !top_ups.is_empty() {
+            self.store.book(interface, &top_ups)?;
         }
-        self.store.book(interface, top_ups)?;
+        for correction in decided {
+            if let Some(used) = correction.used_bytes {
+                let at = i64::try_from(correction.at_usec).unwrap_or(i64::MAX);
+                let period = account.calendar().containing(at);
+                // Each sees those before it.
+                let balance = self.balance(link, account, period)?;
+                let bytes = balance.correction_to(used);
+                self.store.correct(interface, bytes, correction)?;
+            }
+        }
         Ok(true)
     }
 
@@ -343,6 +361,56 @@ pub(crate) mod tests {
         assert_eq!(books.interfaces(), ["eth1", "eth0"]);
         let (_, view) = books.figures("eth0", &clock(2)).unwrap().unwrap();
         assert_eq!((view.used_bytes, view.budget_bytes), (500, 200_000_000_000));
+    }
+
+    #[test]
+    fn a_correction_holds_from_now_on_in_its_period_and_is_booked_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut books = books(directory.path(), one_link());
+        books.observe(&[answer("eth0", 0)], &clock(0));
+        books.commit().unwrap();
+        // Not committed, and corrected all the same.
+        books.observe(&[answer("eth0", 4000)], &clock(5));
+        let correction = |n: u32, used, after: i64| TopUp {
+            id: format!("{n:032x}"),
+            used_bytes: Some(used),
+            owner: "alice".to_owned(),
+            at_usec: u64::try_from(NOW + after).unwrap(),
+            ..TopUp::default()
+        };
+        let used = |books: &Bookkeeper, after| {
+            let (grant, view) = books.figures("eth0", &clock(after)).unwrap().unwrap();
+            assert_eq!(grant.available_bytes, view.available_bytes);
+            (view.used_bytes, view.correction_bytes)
+        };
+        books.book("eth0", &[correction(1, 7000, 5)]).unwrap();
+        assert_eq!(used(&books, 5), (7000, 3000));
+        books.observe(&[answer("eth0", 4100)], &clock(6));
+        // Handed over again, it is not booked again.
+        books.book("eth0", &[correction(1, 7000, 5)]).unwrap();
+        assert_eq!(used(&books, 6), (7100, 3000));
+        // Of two at once the later one holds.
+        let both = [correction(2, 1, 6), correction(3, 50, 6)];
+        books.book("eth0", &both).unwrap();
+        assert_eq!(used(&books, 6), (50, 50 - 4100));
+        // Of the period that begins then nothing is corrected, though that is booked in it.
+        let next = 30 * DAY_USEC;
+        books.observe(&[answer("eth0", 4105)], &clock(next));
+        assert_eq!(used(&books, next).1, 0);
+        let before = used(&books, next);
+        books.book("eth0", &[correction(4, 90_000, 7)]).unwrap();
+        assert_eq!(used(&books, next), before);
+        assert!(!books.book("eth9", &both).unwrap());
+        let months = books
+            .history(
+                "eth0",
+                bwflow_proto::history::Resolution::Months,
+                0,
+                u64::MAX,
+            )
+            .unwrap()
+            .unwrap();
+        assert_eq!(months.0[0].used_bytes, 90_000);
     }
 
     #[test]

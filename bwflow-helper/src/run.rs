@@ -319,13 +319,19 @@ impl Helper {
         trouble
     }
 
-    /// Books what an administrator has added, and lets the daemon have the new figures.
+    /// Books what an administrator has added or corrected, and lets the daemon have the new figures.
     async fn book_top_ups(
         &mut self,
         interface: &str,
         top_ups: &[TopUp],
         answer: oneshot::Sender<Vec<String>>,
     ) {
+        // What was used is said of now, so that everything until now is to be counted.
+        let is_correction = |it: &TopUp| it.used_bytes.is_some();
+        if top_ups.iter().any(is_correction) && self.look(true).await.is_some() {
+            let _ = answer.send(Vec::new());
+            return;
+        }
         let ids = match self.books.book(interface, top_ups) {
             Ok(true) => top_ups.iter().map(|top_up| top_up.id.clone()).collect(),
             Ok(false) => Vec::new(),
@@ -335,8 +341,12 @@ impl Helper {
             }
         };
         if !ids.is_empty() {
-            for TopUp { bytes, owner, .. } in top_ups {
-                tracing::info!("{interface}: {} added by {owner}", format_bytes(*bytes));
+            for it in top_ups {
+                let (bytes, owner) = (format_bytes(it.used_bytes.unwrap_or(it.bytes)), &it.owner);
+                match it.used_bytes {
+                    None => tracing::info!("{interface}: {bytes} added by {owner}"),
+                    Some(_) => tracing::info!("{interface}: corrected to {bytes} by {owner}"),
+                }
             }
             self.look(true).await;
         }

@@ -1,4 +1,4 @@
-//! Top-ups on their way from the daemon, which authorises them, into the ledger, exactly once.
+//! Top-ups and corrections on their way from the daemon, which authorises them, into the ledger, exactly once.
 //!
 //! The daemon shows a top-up until it is told that it is booked; the ledger takes every id once.
 //! So it does not matter which of the two crashes when, or how often something is handed over.

@@ -93,7 +93,7 @@ pub trait Link {
     /// The override ([`crate::claim::Claim`]'s keys); empty when there is none.
     #[zbus(property, name = "Override")]
     fn current_override(&self) -> zbus::Result<HashMap<String, OwnedVariant>>;
-    /// Top-ups that the helper has yet to book ([`TopUp`]'s keys), oldest first.
+    /// Top-ups and corrections that the helper has yet to book ([`TopUp`]'s keys), oldest first.
     #[zbus(property)]
     fn pending_top_ups(&self) -> zbus::Result<Vec<TopUp>>;
     /// Caps the link to a rate, at least 1 byte per second, while its budget lasts; the grant
@@ -115,6 +115,12 @@ pub trait Link {
     /// `org.bwflow1.top-up`.
     #[zbus(allow_interactive_auth)]
     fn top_up(&self, bytes: u64, options: Options) -> zbus::Result<()>;
+    /// Makes the ledger agree with a bill: what has been used in this period is `used_bytes` at the
+    /// moment the helper books it, and what flows from then on is added; of the options only
+    /// `reason` may be given. Returns when that cannot get lost any more. polkit action
+    /// `org.bwflow1.correct`.
+    #[zbus(allow_interactive_auth)]
+    fn correct(&self, used_bytes: u64, options: Options) -> zbus::Result<()>;
     /// `used_bytes` has reached this many percent of the budget in this period.
     #[zbus(signal)]
     fn threshold_reached(&self, percent: u32) -> zbus::Result<()>;
@@ -138,7 +144,7 @@ pub trait Enforcer {
     /// by hand stays, and the link's object with it.
     #[zbus(no_autostart)]
     fn forget(&self, interface: &str) -> zbus::Result<()>;
-    /// The helper has booked these top-ups (ids), for ever; unknown ids are no error.
+    /// The helper has booked these top-ups and corrections (ids), for ever; unknown ids are no error.
     #[zbus(no_autostart)]
     fn confirm_top_ups(&self, interface: &str, ids: &[&str]) -> zbus::Result<()>;
 }

@@ -42,6 +42,8 @@ pub const MAX_REASON: usize = 200;
 pub const MAX_RATE: u64 = 1_000_000_000_000;
 /// The largest single top-up, bytes: 1 PB.
 pub const MAX_TOP_UP: u64 = 1_000_000_000_000_000;
+/// The most that a correction can say to have been used, bytes: 1 EB.
+pub const MAX_USED: u64 = 1_000_000_000_000_000_000;
 /// The longest duration, microseconds: ten years of 365 days.
 pub const MAX_DURATION_USEC: u64 = 10 * 365 * 86_400 * 1_000_000;
 
@@ -77,7 +79,8 @@ pub struct Claim {
     pub expires_usec: u64,
 }
 
-/// Bytes added to a budget by hand that the helper has not booked yet.
+/// A change of the ledger by hand that the helper has not booked yet: bytes added to a budget or, with
+/// `used_bytes`, a correction.
 #[derive(
     Clone,
     Debug,
@@ -94,8 +97,12 @@ pub struct Claim {
 pub struct TopUp {
     /// Unique for ever, so that it is booked exactly once: 32 lower-case hex digits.
     pub id: String,
-    /// How many bytes are added.
+    /// How many bytes are added; 0 in a correction.
     pub bytes: u64,
+    /// A correction: how many bytes have been used in the period at the moment it is booked, as
+    /// the bill says. A helper that does not know corrections takes it for a top-up of nothing,
+    /// which it does not book.
+    pub used_bytes: Option<u64>,
     /// User id of whoever added them.
     #[zbus(rename = "OwnerUID")]
     pub owner_uid: u32,
@@ -103,7 +110,7 @@ pub struct TopUp {
     pub owner: String,
     /// Why, as given; may be empty.
     pub reason: String,
-    /// When that was, microseconds since the Unix epoch; the period it falls into is topped up.
+    /// When that was, microseconds since the Unix epoch; the period it falls into is changed.
     #[zbus(rename = "AtUSec")]
     pub at_usec: u64,
 }
@@ -116,7 +123,10 @@ impl TopUp {
         let is_plain = |text: &str| text.len() <= 256 && !text.chars().any(char::is_control);
         self.id.len() == 32
             && self.id.bytes().all(is_hex)
-            && (1..=MAX_TOP_UP).contains(&self.bytes)
+            && match self.used_bytes {
+                None => (1..=MAX_TOP_UP).contains(&self.bytes),
+                Some(used) => self.bytes == 0 && used <= MAX_USED,
+            }
             && is_plain(&self.owner)
             && is_plain(&self.reason)
     }
@@ -136,6 +146,15 @@ mod tests {
             ..TopUp::default()
         };
         assert!(sound.is_valid());
+        let correction = |bytes, used| TopUp {
+            bytes,
+            used_bytes: Some(used),
+            ..sound.clone()
+        };
+        assert!(correction(0, 0).is_valid());
+        assert!(correction(0, MAX_USED).is_valid());
+        assert!(!correction(0, MAX_USED + 1).is_valid());
+        assert!(!correction(1, 5).is_valid());
         let changed = |change: fn(&mut TopUp)| {
             let mut top_up = sound.clone();
             change(&mut top_up);

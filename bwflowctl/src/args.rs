@@ -13,7 +13,7 @@ pub(crate) use history::History;
 pub(crate) use init::Init;
 #[cfg(test)]
 pub(crate) use verb::tests::tomorrow;
-pub(crate) use verb::{Call, Override, Terms, Throttle};
+pub(crate) use verb::{Call, Correct, Override, Terms, Throttle};
 
 const HELP: &str = "\
 Examples:
@@ -27,6 +27,7 @@ Examples:
     bwflowctl override --until 18:00          no limit until then
     bwflowctl override --add 10GB             more budget in this period
     bwflowctl throttle --clear                end it before its time
+    bwflowctl correct --used 73.2GB           agree with the bill
   to configure:
     sudo bwflowctl init                       answer some questions
     bwflowctl check-config ./config.toml      find every error in it
@@ -114,6 +115,11 @@ pub(crate) enum Command {
     /// Questions need no privileges. For the writing alone, an administrator's password is asked for
     /// (pkexec) where it is not root who answers.
     Init(Box<Init>),
+    /// Make the ledger agree with the provider's bill
+    ///
+    /// From now on AMOUNT has been used in this billing period, and what flows is added to it. The
+    /// link is held or let go at once if that is what the corrected figures demand.
+    Correct(Correct),
     /// Check a configuration as the service does, and show what it means
     ///
     /// Reads the file as bwflow-helper does and shows what each link is held to by it. All errors
@@ -169,6 +175,8 @@ JSON: one line; with --watch one more line after every change.
     override             null, or as throttle; the rate null: no limit
     pending_topups[]     added by hand, not booked yet, oldest first:
       id, bytes, owner, owner_uid, reason, added_at
+    pending_corrections[]  decided by hand, not booked yet, oldest first:
+      id, used_bytes, owner, owner_uid, reason, decided_at
 Times are RFC 3339 in UTC.
 
 States: open, armed (the kernel holds the last stretch), throttled (all that has accrued is \
@@ -270,11 +278,12 @@ mod tests {
     #[test]
     fn the_link_is_named_alike_everywhere() {
         for verb in [
-            "report", "status", "history", "throttle", "override", "init",
+            "report", "status", "history", "throttle", "override", "correct", "init",
         ] {
             for flag in ["-i", "--interface", "--link"] {
                 let mut words = vec!["bwflowctl", verb, flag, "wan0"];
                 words.extend((verb == "throttle").then_some("5mbit"));
+                words.extend((verb == "correct").then_some("--used=1GB"));
                 let args = Args::try_parse_from(&words);
                 let named = match args.unwrap().command {
                     Command::Report(report) => report.interface,
@@ -283,6 +292,7 @@ mod tests {
                     Command::Throttle(throttle) => throttle.call.interface,
                     Command::Override(lift) => lift.call.interface,
                     Command::Init(init) => init.interface,
+                    Command::Correct(correct) => correct.call.interface,
                     Command::CheckConfig(_) | Command::Doctor(_) => None,
                 };
                 assert_eq!(named.as_deref(), Some("wan0"), "{words:?}");

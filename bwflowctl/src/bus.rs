@@ -79,7 +79,7 @@ impl Bus {
                 link.call_with_flags(method, flags, &(*rate, options)).await
             }
             Request::Override(options) => link.call_with_flags(method, flags, options).await,
-            Request::TopUp(bytes, options) => {
+            Request::TopUp(bytes, options) | Request::Correct(bytes, options) => {
                 link.call_with_flags(method, flags, &(*bytes, options))
                     .await
             }

@@ -90,9 +90,12 @@ pub(crate) fn notes(link: &LinkRecord) -> Vec<String> {
         claim(what, lift)
     });
     let top_ups = link.pending_top_ups.iter().map(|top_up| {
+        let what = match top_up.used_bytes {
+            None => format!("top-up of {}", format_bytes(top_up.bytes)),
+            Some(used) => format!("correction to {} used", format_bytes(used)),
+        };
         format!(
-            "{name}: top-up of {} by {}, added {}, not booked yet{}",
-            format_bytes(top_up.bytes),
+            "{name}: {what} by {}, added {}, not booked yet{}",
             owner(&top_up.owner, top_up.owner_uid),
             local(top_up.at_usec, &zone),
             because(&top_up.reason)
@@ -169,8 +172,42 @@ pub(crate) struct TopUpRecord<'a> {
     added_at: Option<String>,
 }
 
+/// A correction that has not been booked, in JSON.
+#[derive(Serialize)]
+pub(crate) struct CorrectionRecord<'a> {
+    id: &'a str,
+    used_bytes: u64,
+    owner: &'a str,
+    owner_uid: u32,
+    reason: &'a str,
+    decided_at: Option<String>,
+}
+
+impl<'a> CorrectionRecord<'a> {
+    /// The corrections among what waits to be booked.
+    pub(crate) fn among(pending: &'a [TopUp]) -> Vec<Self> {
+        let corrections = pending.iter().filter_map(|it| {
+            Some(Self {
+                id: &it.id,
+                used_bytes: it.used_bytes?,
+                owner: &it.owner,
+                owner_uid: it.owner_uid,
+                reason: &it.reason,
+                decided_at: rfc3339(it.at_usec),
+            })
+        });
+        corrections.collect()
+    }
+}
+
 impl<'a> TopUpRecord<'a> {
-    pub(crate) fn of(top_up: &'a TopUp) -> Self {
+    /// The top-ups among what waits to be booked.
+    pub(crate) fn among(pending: &'a [TopUp]) -> Vec<Self> {
+        let top_ups = pending.iter().filter(|it| it.used_bytes.is_none());
+        top_ups.map(Self::of).collect()
+    }
+
+    fn of(top_up: &'a TopUp) -> Self {
         Self {
             id: &top_up.id,
             bytes: top_up.bytes,

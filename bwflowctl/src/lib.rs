@@ -81,6 +81,10 @@ fn dispatch(args: &Args, output: &mut Output) -> Result<(), Failure> {
             let request = Request::override_limit(args);
             on_bus(verb::run(&request, &args.call, address, output))
         }
+        Command::Correct(args) => {
+            let request = Request::correct(args);
+            on_bus(verb::run(&request, &args.call, address, output))
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! `bwflowctl throttle` and `bwflowctl override`: what an administrator decides by hand.
+//! `bwflowctl throttle`, `bwflowctl override` and `bwflowctl correct`: what an administrator decides by hand.
 
 mod refusal;
 mod request;
@@ -22,7 +22,7 @@ pub(crate) use refusal::refusal;
 pub(crate) use request::Request;
 use sentence::{Booking, told};
 
-/// How long the helper is given to book a top-up.
+/// How long the helper is given to book a top-up or a correction.
 const BOOKING: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -141,7 +141,7 @@ impl End {
     }
 }
 
-/// What the daemon shows now; after a top-up, as soon as the helper has booked it.
+/// What the daemon shows now; after a top-up or a correction, as soon as the helper has booked it.
 async fn outcome(
     bus: &Bus,
     request: &Request,
@@ -160,9 +160,9 @@ async fn outcome(
                 state: "open".to_owned(),
                 ..LinkRecord::default()
             });
-        let booking = match request.top_up_bytes() {
-            0 => Booking::None,
-            bytes if is_booked(bytes, before, &after) => Booking::Done,
+        let booking = match request.booked_bytes() {
+            None => Booking::None,
+            Some(bytes) if is_booked(bytes, before, &after) => Booking::Done,
             _ if !has_helper => Booking::NoHelper,
             _ => Booking::Waiting,
         };

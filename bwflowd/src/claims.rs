@@ -9,7 +9,7 @@ use crate::arbitration::Demands;
 use crate::clock::{Clock, usec};
 use crate::decision::{Author, Decision, Refusal};
 
-/// More top-ups than anybody books by hand before the helper comes round.
+/// More top-ups and corrections than anybody books by hand before the helper comes round.
 pub const MAX_TOP_UPS: usize = 1000;
 
 /// A wall clock that is further off has been set, microseconds.
@@ -126,7 +126,7 @@ impl Claims {
     /// Takes in a decision that was checked; `new_id` makes an id that nobody has used.
     ///
     /// # Errors
-    /// Too many top-ups wait already, or no id can be had. Nothing has changed then.
+    /// Too many top-ups and corrections wait already, or no id can be had. Nothing has changed then.
     pub fn decide(
         &mut self,
         decision: &Decision,
@@ -141,22 +141,27 @@ impl Claims {
             Decision::ClearThrottle => self.throttle = None,
             Decision::Override(options) => {
                 if let Some(bytes) = options.top_up_bytes {
-                    self.top_up(bytes, options, author, clock, new_id)?;
+                    self.book(bytes, None, options, author, clock, new_id)?;
                 }
                 let rate = options.rate_bytes_per_second.unwrap_or(0);
                 self.override_claim = Some(Standing::new(rate, options, author, clock));
             }
             Decision::ClearOverride => self.override_claim = None,
             Decision::TopUp(bytes, options) => {
-                self.top_up(*bytes, options, author, clock, new_id)?;
+                self.book(*bytes, None, options, author, clock, new_id)?;
+            }
+            Decision::Correct(used, options) => {
+                self.book(0, Some(*used), options, author, clock, new_id)?;
             }
         }
         Ok(())
     }
 
-    fn top_up(
+    /// Puts a top-up or a correction on the list of what the helper is to book.
+    fn book(
         &mut self,
         bytes: u64,
+        used_bytes: Option<u64>,
         options: &Options,
         author: &Author,
         clock: &Clock,
@@ -164,14 +169,16 @@ impl Claims {
     ) -> Result<(), Refusal> {
         if self.top_ups.len() >= MAX_TOP_UPS {
             return Err(Refusal::Failed(format!(
-                "{MAX_TOP_UPS} top-ups wait for bwflow-helper to book them; is it running?"
+                "{MAX_TOP_UPS} top-ups and corrections wait for bwflow-helper to book them; is it \
+                 running?"
             )));
         }
         let id =
-            new_id().map_err(|error| Refusal::Failed(format!("no id for a top-up: {error}")))?;
+            new_id().map_err(|error| Refusal::Failed(format!("no id to book it by: {error}")))?;
         self.top_ups.push(TopUp {
             id,
             bytes,
+            used_bytes,
             owner_uid: author.uid,
             owner: author.name.clone(),
             reason: options.reason.clone().unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! What an administrator may decide about a link, and which decisions make no sense.
 
-use bwflow_proto::claim::{MAX_DURATION_USEC, MAX_RATE, MAX_REASON, MAX_TOP_UP, Options};
+use bwflow_proto::claim::{MAX_DURATION_USEC, MAX_RATE, MAX_REASON, MAX_TOP_UP, MAX_USED, Options};
 use bwflow_proto::units::{format_bytes, format_rate};
 
 /// Whoever decides, as the bus vouches for it.
@@ -25,6 +25,8 @@ pub enum Decision {
     ClearOverride,
     /// Add bytes to the budget.
     TopUp(u64, Options),
+    /// So many bytes have been used, says the bill.
+    Correct(u64, Options),
 }
 
 /// Why a decision is not carried out; nothing has changed then.
@@ -70,13 +72,18 @@ impl Decision {
                     .map_or(Ok(()), |rate| check_rate(rate, options, min_rate))
             }
             Self::TopUp(bytes, options) => {
-                check_options(options, now_usec)?;
-                let only_reason = Options {
-                    reason: options.reason.clone(),
-                    ..Options::default()
-                };
-                nothing_but(*options == only_reason, "TopUp", "anything but Reason")?;
+                check_reason_only(options, now_usec, "TopUp")?;
                 check_amount(*bytes)
+            }
+            Self::Correct(used, options) => {
+                check_reason_only(options, now_usec, "Correct")?;
+                if *used > MAX_USED {
+                    return Err(invalid(format!(
+                        "what was used must be at most {}",
+                        format_bytes(MAX_USED)
+                    )));
+                }
+                Ok(())
             }
         }
     }
@@ -94,6 +101,15 @@ fn nothing_but(holds: bool, method: &str, option: &str) -> Result<(), Refusal> {
             "{method} does not take {option} as an option"
         )))
     }
+}
+
+fn check_reason_only(options: &Options, now_usec: u64, method: &str) -> Result<(), Refusal> {
+    check_options(options, now_usec)?;
+    let only_reason = Options {
+        reason: options.reason.clone(),
+        ..Options::default()
+    };
+    nothing_but(*options == only_reason, method, "anything but Reason")
 }
 
 fn check_options(options: &Options, now_usec: u64) -> Result<(), Refusal> {
@@ -233,6 +249,11 @@ mod tests {
         for bytes in [0, MAX_TOP_UP + 1, u64::MAX] {
             assert!(is_invalid(&top_up(bytes)), "{bytes}");
         }
+        let correct = |used| Decision::Correct(used, Options::default());
+        for used in [0, MAX_USED] {
+            assert_eq!(correct(used).check(NOW, MIN), Ok(()), "{used}");
+        }
+        assert!(is_invalid(&correct(MAX_USED + 1)));
         let because = |reason: &str| {
             Decision::TopUp(
                 1,
@@ -249,6 +270,7 @@ mod tests {
             duration_usec: Some(1),
             ..Options::default()
         };
+        assert!(is_invalid(&Decision::Correct(1, timed.clone())));
         assert!(is_invalid(&Decision::TopUp(1, timed)));
     }
 }

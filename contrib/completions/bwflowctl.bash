@@ -19,6 +19,9 @@ _bwflowctl() {
             bwflowctl,check-config)
                 cmd="bwflowctl__subcmd__check__subcmd__config"
                 ;;
+            bwflowctl,correct)
+                cmd="bwflowctl__subcmd__correct"
+                ;;
             bwflowctl,doctor)
                 cmd="bwflowctl__subcmd__doctor"
                 ;;
@@ -45,6 +48,9 @@ _bwflowctl() {
                 ;;
             bwflowctl__subcmd__help,check-config)
                 cmd="bwflowctl__subcmd__help__subcmd__check__subcmd__config"
+                ;;
+            bwflowctl__subcmd__help,correct)
+                cmd="bwflowctl__subcmd__help__subcmd__correct"
                 ;;
             bwflowctl__subcmd__help,doctor)
                 cmd="bwflowctl__subcmd__help__subcmd__doctor"
@@ -77,7 +83,7 @@ _bwflowctl() {
 
     case "${cmd}" in
         bwflowctl)
-            opts="-h -V --address --no-color --help --version report status history throttle override init check-config doctor help"
+            opts="-h -V --address --no-color --help --version report status history throttle override init correct check-config doctor help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -109,6 +115,55 @@ if [[ ${cur} != -* ]] ; then
                 return 0
             fi
             case "${prev}" in
+                --address)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bwflowctl__subcmd__correct)
+            opts="-i -h --used --reason --interface --no-ask-password --json --address --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --used)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --interface)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --address)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -167,7 +222,7 @@ if [[ ${cur} != -* ]] ; then
             return 0
             ;;
         bwflowctl__subcmd__help)
-            opts="report status history throttle override init check-config doctor help"
+            opts="report status history throttle override init correct check-config doctor help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -187,6 +242,20 @@ if [[ ${cur} != -* ]] ; then
                 mapfile -t COMPREPLY < <(compgen -f -- "${cur}")
                 return 0
             fi
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bwflowctl__subcmd__help__subcmd__correct)
+            opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -21,8 +21,11 @@ pub const OVERRIDE: &str = "org.bwflow1.override";
 /// The polkit action of `TopUp`.
 pub const TOP_UP: &str = "org.bwflow1.top-up";
 
+/// The polkit action of `Correct`.
+pub const CORRECT: &str = "org.bwflow1.correct";
+
 /// Every verb with arguments that make sense, and the action it needs.
-pub fn verbs() -> [(&'static str, Value, &'static str); 5] {
+pub fn verbs() -> [(&'static str, Value, &'static str); 6] {
     let hour = 3_600_000_000_u64;
     [
         (
@@ -38,6 +41,7 @@ pub fn verbs() -> [(&'static str, Value, &'static str); 5] {
         ),
         ("ClearOverride", json!({}), OVERRIDE),
         ("TopUp", json!({"number": 1_000_000}), TOP_UP),
+        ("Correct", json!({"number": 73_200_000}), CORRECT),
     ]
 }
 

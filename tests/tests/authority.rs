@@ -14,8 +14,8 @@ use bwflow_tests::process::source;
 use bwflow_tests::rig::{HELPER_USER, Rig};
 use bwflow_tests::snapshot::Snapshot;
 use bwflow_tests::verbs::{
-    OTHER, OVERRIDE, THROTTLE, TOP_UP, USER, assert_refused, interactive, quiet_rig, settle, verbs,
-    with,
+    CORRECT, OTHER, OVERRIDE, THROTTLE, TOP_UP, USER, assert_refused, interactive, quiet_rig,
+    settle, verbs, with,
 };
 use bwflow_tests::wait::milliseconds;
 use futures_util::StreamExt as _;
@@ -312,6 +312,7 @@ fn polkit_takes_the_shipped_policy_with_just_these_actions_and_defaults() {
     ];
     let expected = [
         ("org.bwflow1.configure", "auth_admin", exec),
+        (CORRECT, "auth_admin_keep", owner),
         (OVERRIDE, "auth_admin_keep", owner),
         (THROTTLE, "auth_admin_keep", owner),
         (TOP_UP, "auth_admin_keep", owner),

@@ -65,6 +65,7 @@ const ALL_PAGES: &[&str] = &[
     "bwflowctl-throttle(1)",
     "bwflowctl-override(1)",
     "bwflowctl-init(1)",
+    "bwflowctl-correct(1)",
     "bwflowctl-check-config(1)",
     "bwflowctl-doctor(1)",
     "bwflow.toml(5)",

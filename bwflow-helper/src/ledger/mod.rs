@@ -65,6 +65,16 @@ impl Balance {
             .saturating_add_signed(self.totals.correction)
     }
 
+    /// What to add to the corrections so that `wanted` bytes have been used.
+    pub fn correction_to(&self, wanted: u64) -> i64 {
+        let Counters { tx, rx } = self.totals.traffic;
+        // Not from `used`, which is never negative though earlier corrections may outweigh all.
+        let charged = self.count.charge(tx, rx);
+        let now = i128::from(charged) + i128::from(self.totals.correction);
+        let difference = i128::from(wanted) - now;
+        i64::try_from(difference).unwrap_or(if difference < 0 { i64::MIN } else { i64::MAX })
+    }
+
     /// Bytes that may still flow; negative is debt.
     pub fn available(&self, usec: i64) -> i64 {
         difference(self.accrued(usec), self.used())
@@ -147,6 +157,26 @@ mod tests {
         balance.totals.correction = -60;
         assert_eq!(balance.used(), 0, "a correction never makes used negative");
         assert_eq!(balance.available(100 * DAY), 70);
+    }
+
+    #[test]
+    fn a_correction_makes_used_what_the_bill_says() {
+        for (charged, corrected, wanted) in [
+            (50, 0, 70),
+            (50, 0, 20),
+            (50, 5, 0),
+            (50, -60, 20),
+            (0, 0, 1 << 59),
+            (1 << 59, -7, 3),
+        ] {
+            let mut balance = month(100, 40, charged);
+            balance.totals.correction = corrected;
+            balance.totals.correction += balance.correction_to(wanted);
+            assert_eq!(balance.used(), wanted, "{charged} {corrected}");
+            balance.totals.traffic.tx += 9;
+            assert_eq!(balance.used(), wanted + 9, "what flows is added");
+        }
+        assert_eq!(month(1, 1, 0).correction_to(u64::MAX), i64::MAX);
     }
 
     #[test]

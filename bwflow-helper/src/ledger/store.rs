@@ -211,25 +211,28 @@ impl Store {
         let mut write = || -> rusqlite::Result<()> {
             let transaction = self.db.transaction()?;
             for top_up in top_ups {
-                transaction
-                    .prepare_cached(
-                        "INSERT INTO adjustments \
-                            (interface, usec, kind, bytes, reason, owner, token) \
-                         VALUES (?1, ?2, 'topup', ?3, ?4, ?5, ?6) \
-                         ON CONFLICT (token) DO NOTHING",
-                    )?
-                    .execute(params![
-                        interface,
-                        i64::try_from(top_up.at_usec).unwrap_or(i64::MAX),
-                        i64::try_from(top_up.bytes).unwrap_or(i64::MAX),
-                        top_up.reason,
-                        top_up.owner,
-                        top_up.id,
-                    ])?;
+                let bytes = i64::try_from(top_up.bytes).unwrap_or(i64::MAX);
+                adjust(&transaction, interface, "topup", bytes, top_up)?;
             }
             transaction.commit()
         };
         write().map_err(|error| explain(&self.path, error))
+    }
+
+    /// Books a correction as the `bytes` it adds to what was used, which may be negative; once for
+    /// ever, however often it is handed over. On disk when this returns.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written. Nothing has changed then.
+    pub fn correct(
+        &mut self,
+        interface: &str,
+        bytes: i64,
+        correction: &TopUp,
+    ) -> Result<(), StoreError> {
+        adjust(&self.db, interface, "correction", bytes, correction)
+            .map(drop)
+            .map_err(|error| explain(&self.path, error))
     }
 
     /// Everything booked in a period.
@@ -282,6 +285,29 @@ impl Store {
     ) -> Result<T, StoreError> {
         read(&self.db).map_err(|error| explain(&self.path, error))
     }
+}
+
+/// Adds an adjustment, if its id has never been here.
+fn adjust(
+    db: &Connection,
+    interface: &str,
+    kind: &str,
+    bytes: i64,
+    decided: &TopUp,
+) -> rusqlite::Result<usize> {
+    db.prepare_cached(
+        "INSERT INTO adjustments (interface, usec, kind, bytes, reason, owner, token) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (token) DO NOTHING",
+    )?
+    .execute(params![
+        interface,
+        i64::try_from(decided.at_usec).unwrap_or(i64::MAX),
+        kind,
+        bytes,
+        decided.reason,
+        decided.owner,
+        decided.id,
+    ])
 }
 
 fn write(db: &mut Connection, entries: &[Entry<'_>]) -> rusqlite::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bwflow_proto::claim::{MAX_DURATION_USEC, MAX_RATE, MAX_REASON, MAX_TOP_UP};
+use bwflow_proto::claim::{MAX_DURATION_USEC, MAX_RATE, MAX_REASON, MAX_TOP_UP, MAX_USED};
 use bwflow_proto::units::{
     UnitError, format_bytes, format_rate, is_unprintable, parse_bytes, parse_duration, parse_rate,
 };
@@ -93,6 +93,38 @@ pub(crate) struct Override {
     pub(crate) call: Call,
 }
 
+const CORRECT_HELP: &str = "\
+Examples:
+  bwflowctl correct --used 73.2GB --reason 'the bill of 22 November'
+  bwflowctl correct --used 0B -i wwan0      the provider counts from now on
+
+What has been used is AMOUNT at the moment bwflow-helper books it, which is at once while it runs; \
+else the correction waits, and what flows until then is part of AMOUNT. What flows afterwards is \
+added. It is of the billing period in which it was decided; the next one begins at nothing. \
+`report` shows the difference it made, `history` also who made it, when and why.";
+
+/// `bwflowctl correct`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = CORRECT_HELP)]
+pub(crate) struct Correct {
+    /// What the provider says has been used in this billing period, in bytes: 73.2GB, '1.5 TiB'
+    #[arg(
+        long,
+        value_name = "AMOUNT",
+        value_parser = used,
+        value_hint = ValueHint::Other,
+        allow_hyphen_values = true
+    )]
+    pub(crate) used: u64,
+
+    /// Why, for whoever reads it later
+    #[arg(long, value_name = "TEXT", value_parser = reason, value_hint = ValueHint::Other)]
+    pub(crate) reason: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) call: Call,
+}
+
 /// How long a decision holds, and why.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Terms {
@@ -156,6 +188,13 @@ fn amount(text: &str) -> Result<u64, String> {
         Ok(bytes) if bytes > MAX_TOP_UP => {
             Err(format!("the most at once is {}", format_bytes(MAX_TOP_UP)))
         }
+        other => other.map_err(|error| error.to_string()),
+    }
+}
+
+fn used(text: &str) -> Result<u64, String> {
+    match parse_bytes(text) {
+        Ok(bytes) if bytes > MAX_USED => Err(format!("the most is {}", format_bytes(MAX_USED))),
         other => other.map_err(|error| error.to_string()),
     }
 }
@@ -278,6 +317,10 @@ pub(crate) mod tests {
                 "a top-up cannot be negative, nor taken back",
             ),
             (&["override", "--add", "--clear"], "must follow --add"),
+            (&["correct"], "--used <AMOUNT>"),
+            (&["correct", "--used", "73.2"], "`73.2` has no unit"),
+            (&["correct", "--used", "-1GB"], "is negative"),
+            (&["correct", "--used", "2000 PB"], "the most is 1 EB"),
             (
                 &["override", "--add", "10"],
                 "`10` has no unit (write \"10 GB\"",
@@ -337,14 +380,20 @@ pub(crate) mod tests {
     /// The commands that a person is shown, in words as a shell would part them.
     fn shown() -> Vec<Vec<String>> {
         let rule = include_str!("../../../polkit/50-bwflow-example.rules");
-        let lines = [THROTTLE_HELP, OVERRIDE_HELP, crate::args::HELP, rule];
+        let lines = [
+            THROTTLE_HELP,
+            OVERRIDE_HELP,
+            CORRECT_HELP,
+            crate::args::HELP,
+            rule,
+        ];
         let lines = lines.iter().flat_map(|text| text.lines());
         let commands = lines.filter_map(|line| {
             let line = line.trim_start_matches("//").trim();
             let line = line.split("  ").next()?;
-            let is_verb = ["bwflowctl throttle ", "bwflowctl override "]
+            let is_verb = ["throttle", "override", "correct"]
                 .iter()
-                .any(|verb| line.starts_with(verb));
+                .any(|verb| line.starts_with(&format!("bwflowctl {verb} ")));
             is_verb.then(|| words(line))
         });
         commands.collect()

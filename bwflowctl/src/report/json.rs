@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::by_hand::{ClaimRecord, TopUpRecord};
+use crate::by_hand::{ClaimRecord, CorrectionRecord, TopUpRecord};
 use crate::failure::Failure;
 use crate::snapshot::LinkRecord;
 use crate::time::rfc3339;
@@ -48,6 +48,7 @@ struct Link<'a> {
     #[serde(rename = "override")]
     override_claim: Option<ClaimRecord<'a>>,
     pending_topups: Vec<TopUpRecord<'a>>,
+    pending_corrections: Vec<CorrectionRecord<'a>>,
 }
 
 /// One document with a line feed at the end.
@@ -92,7 +93,8 @@ fn link(record: &LinkRecord) -> Link<'_> {
         state_since: rfc3339(record.state_since_usec),
         throttle: record.throttle.as_ref().map(ClaimRecord::of),
         override_claim: record.override_claim.as_ref().map(ClaimRecord::of),
-        pending_topups: record.pending_top_ups.iter().map(TopUpRecord::of).collect(),
+        pending_topups: TopUpRecord::among(&record.pending_top_ups),
+        pending_corrections: CorrectionRecord::among(&record.pending_top_ups),
     }
 }
 
@@ -144,6 +146,7 @@ mod tests {
                 "throttle": null,
                 "override": null,
                 "pending_topups": [],
+                "pending_corrections": [],
             }]})
         );
     }

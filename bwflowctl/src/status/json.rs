@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::by_hand::{ClaimRecord, TopUpRecord};
+use crate::by_hand::{ClaimRecord, CorrectionRecord, TopUpRecord};
 use crate::failure::Failure;
 use crate::snapshot::{LinkRecord, Snapshot};
 use crate::time::rfc3339;
@@ -33,6 +33,7 @@ struct Link<'a> {
     #[serde(rename = "override")]
     override_claim: Option<ClaimRecord<'a>>,
     pending_topups: Vec<TopUpRecord<'a>>,
+    pending_corrections: Vec<CorrectionRecord<'a>>,
 }
 
 /// One line with its line feed.
@@ -72,7 +73,8 @@ fn link(record: &LinkRecord) -> Link<'_> {
         until: rfc3339(record.until_usec()),
         throttle: record.throttle.as_ref().map(ClaimRecord::of),
         override_claim: record.override_claim.as_ref().map(ClaimRecord::of),
-        pending_topups: record.pending_top_ups.iter().map(TopUpRecord::of).collect(),
+        pending_topups: TopUpRecord::among(&record.pending_top_ups),
+        pending_corrections: CorrectionRecord::among(&record.pending_top_ups),
     }
 }
 
@@ -117,11 +119,11 @@ mod tests {
              {\"interface\":\"eth0\",\"state\":\"throttled\",\"limit_bytes_per_second\":125000,\
              \"reason\":\"all that has accrued is used\",\"since\":\"2026-11-22T00:00:00Z\",\
              \"available_bytes\":-7,\"until\":\"2026-12-01T00:00:00Z\",\
-             \"throttle\":null,\"override\":null,\"pending_topups\":[]},\
+             \"throttle\":null,\"override\":null,\"pending_topups\":[],\"pending_corrections\":[]},\
              {\"interface\":\"wg0\",\"state\":\"blocked\",\"limit_bytes_per_second\":null,\
              \"reason\":\"htb 1: is in the way\",\"since\":null,\
              \"available_bytes\":null,\"until\":null,\
-             \"throttle\":null,\"override\":null,\"pending_topups\":[]}],\"daemon\":\"present\"}\n"
+             \"throttle\":null,\"override\":null,\"pending_topups\":[],\"pending_corrections\":[]}],\"daemon\":\"present\"}\n"
         );
         assert_eq!(
             render(&Snapshot::default()).unwrap(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bwflow_proto::claim::Options;
 
-use crate::args::{Override, Terms, Throttle};
+use crate::args::{Correct, Override, Terms, Throttle};
 
 /// A decision by hand about one link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(crate) enum Request {
     ClearOverride,
     /// Add bytes to the budget and change nothing else.
     TopUp(u64, Options),
+    /// So many bytes have been used.
+    Correct(u64, Options),
 }
 
 impl Request {
@@ -45,6 +47,14 @@ impl Request {
         }
     }
 
+    pub(crate) fn correct(args: &Correct) -> Self {
+        let options = Options {
+            reason: args.reason.clone().filter(|reason| !reason.is_empty()),
+            ..Options::default()
+        };
+        Self::Correct(args.used, options)
+    }
+
     /// The method of the daemon's link object.
     pub(crate) const fn method(&self) -> &'static str {
         match self {
@@ -53,6 +63,7 @@ impl Request {
             Self::Override(_) => "Override",
             Self::ClearOverride => "ClearOverride",
             Self::TopUp(..) => "TopUp",
+            Self::Correct(..) => "Correct",
         }
     }
 
@@ -66,6 +77,18 @@ impl Request {
             }) => "org.bwflow1.override and org.bwflow1.top-up",
             Self::Override(_) | Self::ClearOverride => "org.bwflow1.override",
             Self::TopUp(..) => "org.bwflow1.top-up",
+            Self::Correct(..) => "org.bwflow1.correct",
+        }
+    }
+
+    /// Bytes to be added to the budget, 0 with a correction; nothing if nothing is to be booked.
+    pub(crate) const fn booked_bytes(&self) -> Option<u64> {
+        match self {
+            Self::Correct(..) => Some(0),
+            _ => match self.top_up_bytes() {
+                0 => None,
+                bytes => Some(bytes),
+            },
         }
     }
 
@@ -112,6 +135,7 @@ mod tests {
         match Args::try_parse_from(words).unwrap().command {
             Command::Throttle(args) => Request::throttle(&args),
             Command::Override(args) => Request::override_limit(&args),
+            Command::Correct(args) => Request::correct(&args),
             other => panic!("{other:?}"),
         }
     }
@@ -136,6 +160,16 @@ mod tests {
         );
         assert_eq!(request(&["throttle", "--clear"]), Request::ClearThrottle);
         assert_eq!(request(&["override", "--clear"]), Request::ClearOverride);
+        assert_eq!(
+            request(&["correct", "--used", "73.2GB", "--reason", "a bill"]),
+            Request::Correct(
+                73_200_000_000,
+                Options {
+                    reason: Some("a bill".to_owned()),
+                    ..none()
+                }
+            )
+        );
         assert_eq!(request(&["override"]), Request::Override(none()));
         assert_eq!(
             request(&["override", "--until", &until.to_string(), "--rate", "8kbit"]),

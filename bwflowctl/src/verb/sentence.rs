@@ -45,7 +45,7 @@ pub(crate) fn told(
 
 fn decided(request: &Request, before: &LinkRecord, after: &LinkRecord) -> Option<String> {
     Some(match request {
-        Request::TopUp(..) => return None,
+        Request::TopUp(..) | Request::Correct(..) => return None,
         Request::Throttle(..) => {
             let Some(claim) = &after.throttle else {
                 return Some("the throttle has ended already".to_owned());
@@ -92,6 +92,9 @@ fn now(link: &LinkRecord) -> String {
 }
 
 fn booked(request: &Request, link: &LinkRecord, booking: Booking) -> Option<String> {
+    if let Request::Correct(used, _) = request {
+        return corrected(*used, link, booking);
+    }
     let amount = format_bytes(request.top_up_bytes());
     Some(match (booking, &link.ledger) {
         (Booking::None, _) => return None,
@@ -106,6 +109,30 @@ fn booked(request: &Request, link: &LinkRecord, booking: Booking) -> Option<Stri
         }
         (Booking::NoHelper, _) => format!(
             "{amount} kept; it is booked as soon as bwflow-helper runs ({})",
+            no_helper()
+        ),
+    })
+}
+
+fn corrected(used: u64, link: &LinkRecord, booking: Booking) -> Option<String> {
+    let used = format_bytes(used);
+    Some(match (booking, &link.ledger) {
+        (Booking::None, _) => return None,
+        (Booking::Done, Some(ledger)) => format!(
+            "corrected: {} used of {}, {} available; {}",
+            format_bytes(ledger.used_bytes),
+            format_bytes(ledger.budget_bytes.saturating_add(ledger.topup_bytes)),
+            format_signed_bytes(ledger.available_bytes),
+            now(link)
+        ),
+        (Booking::Done, None) => format!("corrected: {used} used"),
+        (Booking::Waiting, _) => {
+            format!(
+                "the correction to {used} is kept; bwflow-helper has not booked it yet, and will"
+            )
+        }
+        (Booking::NoHelper, _) => format!(
+            "the correction to {used} is kept; it is booked as soon as bwflow-helper runs ({})",
             no_helper()
         ),
     })
@@ -263,6 +290,31 @@ mod tests {
             assert!(!lines[0].contains("budget left"), "{lines:?}");
             assert!(!lines[0].contains("is used"), "{lines:?}");
         }
+    }
+
+    #[test]
+    fn a_correction_says_the_new_figures_and_what_they_demand() {
+        let request = Request::Correct(86_500_000_000, Options::default());
+        let mut after = link("throttled");
+        after.ledger = Some(LedgerView {
+            budget_bytes: 100_000_000_000,
+            used_bytes: 86_500_000_000,
+            available_bytes: -1_200_000_000,
+            ..LedgerView::default()
+        });
+        let told = |booking| told(&request, &link("open"), &after, booking);
+        assert_eq!(
+            told(Booking::Done),
+            [
+                "wan0: corrected: 86.5 GB used of 100 GB, -1.2 GB available; now throttled, 5 Mbit/s: \
+              all that has accrued is used"
+            ]
+        );
+        let without = told(Booking::NoHelper);
+        assert!(
+            without[0].starts_with("wan0: the correction to 86.5 GB is kept; it is booked as soon"),
+            "{without:?}"
+        );
     }
 
     #[test]

@@ -203,4 +203,14 @@ impl Link {
         });
         Ok(())
     }
+
+    async fn correct(
+        &self,
+        used: u64,
+        options: Options,
+        #[zbus(header)] header: message::Header<'_>,
+    ) -> Result<(), Answer> {
+        let what = format!("Correct {used}{}", shown(&options));
+        self.answer(&header, &what).await
+    }
 }

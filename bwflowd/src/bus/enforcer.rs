@@ -87,8 +87,8 @@ impl Enforcer {
             .await
     }
 
-    /// The helper has booked these top-ups, by their ids, and they are pending no more. Unknown
-    /// ids are no error.
+    /// The helper has booked these top-ups and corrections, by their ids, and they are pending no
+    /// more. Unknown ids are no error.
     async fn confirm_top_ups(
         &self,
         #[zbus(header)] header: Header<'_>,

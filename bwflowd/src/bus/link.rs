@@ -145,6 +145,21 @@ impl Link {
         self.decide(connection, &header, decision).await
     }
 
+    /// Makes the ledger agree with a bill: what has been used in this period is used_bytes at the
+    /// moment the helper books it, which is at once if it runs, and what flows from then on is
+    /// added. The only option is Reason (s). Returns when that cannot get lost any more. polkit
+    /// action org.bwflow1.correct.
+    async fn correct(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        used_bytes: u64,
+        options: Options,
+    ) -> Result<(), Failure> {
+        let decision = Decision::Correct(used_bytes, options);
+        self.decide(connection, &header, decision).await
+    }
+
     /// The manual throttle; empty when there is none. RateBytesPerSecond (t), OwnerUID (u), Owner
     /// (s, may be empty), Reason (s, may be empty), SetAtUSec (t), ExpiresUSec (t, 0 if it holds
     /// until it is cleared); times are microseconds since the Unix epoch.
@@ -160,8 +175,9 @@ impl Link {
         claim_dict(self.view().override_claim)
     }
 
-    /// Top-ups that the helper has yet to book, oldest first: Id (s), Bytes (t), OwnerUID (u),
-    /// Owner (s), Reason (s), AtUSec (t).
+    /// Top-ups and corrections that the helper has yet to book, oldest first: Id (s), Bytes (t),
+    /// OwnerUID (u), Owner (s), Reason (s), AtUSec (t). In a correction Bytes is 0 and UsedBytes (t)
+    /// what has been used.
     #[zbus(property)]
     fn pending_top_ups(&self) -> Vec<TopUp> {
         self.view().top_ups

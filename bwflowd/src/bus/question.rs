@@ -16,6 +16,8 @@ pub enum Action {
     Override,
     /// Add to a budget.
     TopUp,
+    /// Say what was used.
+    Correct,
 }
 
 impl Action {
@@ -25,6 +27,7 @@ impl Action {
             Self::Throttle => "org.bwflow1.throttle",
             Self::Override => "org.bwflow1.override",
             Self::TopUp => "org.bwflow1.top-up",
+            Self::Correct => "org.bwflow1.correct",
         }
     }
 }
@@ -54,8 +57,8 @@ pub fn questions(link: &str, decision: &Decision, now_usec: u64) -> Vec<Question
             ("duration", duration),
         ],
     };
-    let top_up = |bytes| Question {
-        action: Action::TopUp,
+    let amount = |action, bytes| Question {
+        action,
         details: vec![("link", link.clone()), ("amount", format_bytes(bytes))],
     };
     match decision {
@@ -74,7 +77,9 @@ pub fn questions(link: &str, decision: &Decision, now_usec: u64) -> Vec<Question
                 .rate_bytes_per_second
                 .map_or_else(|| "no limit".to_owned(), format_rate);
             let lift = limit(Action::Override, rate, duration(options, now_usec));
-            let amount = options.top_up_bytes.map(top_up);
+            let amount = options
+                .top_up_bytes
+                .map(|bytes| amount(Action::TopUp, bytes));
             [Some(lift), amount].into_iter().flatten().collect()
         }
         Decision::ClearOverride => vec![limit(
@@ -82,7 +87,8 @@ pub fn questions(link: &str, decision: &Decision, now_usec: u64) -> Vec<Question
             "the budget's own limit".to_owned(),
             "from now on".to_owned(),
         )],
-        Decision::TopUp(bytes, _) => vec![top_up(*bytes)],
+        Decision::TopUp(bytes, _) => vec![amount(Action::TopUp, *bytes)],
+        Decision::Correct(used, _) => vec![amount(Action::Correct, *used)],
     }
 }
 
@@ -146,6 +152,15 @@ mod tests {
         let actions: Vec<_> = asked.iter().map(|question| question.action).collect();
         assert_eq!(actions, [Action::Override, Action::TopUp]);
         assert_eq!(detail(&asked[1], "amount"), Some("10 GB"));
+    }
+
+    #[test]
+    fn a_correction_says_what_it_makes_of_the_used_bytes() {
+        let decision = Decision::Correct(73_200_000_000, Options::default());
+        let asked = questions("eth0", &decision, 0);
+        assert_eq!(asked.len(), 1);
+        assert_eq!(asked[0].action.id(), "org.bwflow1.correct");
+        assert_eq!(detail(&asked[0], "amount"), Some("73.2 GB"));
     }
 
     #[test]

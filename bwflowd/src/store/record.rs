@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
-use bwflow_proto::claim::{Claim, MAX_DURATION_USEC, MAX_RATE, MAX_REASON, MAX_TOP_UP, TopUp};
+use bwflow_proto::claim::{Claim, MAX_DURATION_USEC, MAX_RATE, MAX_REASON, TopUp};
 use serde::{Deserialize, Serialize};
 
 use crate::claims::{Claims, End, MAX_TOP_UPS, Standing};
@@ -55,11 +55,14 @@ struct Record {
     expires_boottime_usec: Option<u64>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TopUpRecord {
     id: String,
     bytes: u64,
+    /// Present in a correction only: version 0.2 wrote none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    used_bytes: Option<u64>,
     owner_uid: u32,
     owner: String,
     reason: String,
@@ -198,6 +201,7 @@ impl TopUpRecord {
         Self {
             id: top_up.id.clone(),
             bytes: top_up.bytes,
+            used_bytes: top_up.used_bytes,
             owner_uid: top_up.owner_uid,
             owner: top_up.owner.clone(),
             reason: top_up.reason.clone(),
@@ -206,10 +210,7 @@ impl TopUpRecord {
     }
 
     fn is_sane(&self) -> bool {
-        let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        self.id.len() == 32
-            && self.id.bytes().all(hex)
-            && (1..=MAX_TOP_UP).contains(&self.bytes)
+        self.clone().into_it().is_valid()
             && is_text(&self.owner, MAX_OWNER)
             && is_text(&self.reason, MAX_REASON)
     }
@@ -218,6 +219,7 @@ impl TopUpRecord {
         TopUp {
             id: self.id,
             bytes: self.bytes,
+            used_bytes: self.used_bytes,
             owner_uid: self.owner_uid,
             owner: self.owner,
             reason: self.reason,

@@ -217,3 +217,30 @@ proptest! {
         let _ = File::parse(&text);
     }
 }
+
+#[test]
+fn a_file_of_version_0_2_is_read_and_a_correction_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let old = r#"{"version": 1, "boot": "boot", "boottime_usec": 1, "wall_usec": 2, "links": {
+        "wan0": {"granted": true, "top_ups": [{
+            "id": "0123456789abcdef0123456789abcdef", "bytes": 7, "owner_uid": 1000,
+            "owner": "anna", "reason": "", "at_usec": 5}]}}}"#;
+    fs::write(directory.path().join(FILE), old).unwrap();
+    let mut store = open(&directory);
+    let mut kept = store.get("wan0");
+    assert_eq!(
+        (kept.top_ups[0].bytes, kept.top_ups[0].used_bytes),
+        (7, None)
+    );
+    let decision = Decision::Correct(73_200_000_000, Options::default());
+    let id = || Ok("f".repeat(32));
+    kept.decide(&decision, &author(), &NOW, id).unwrap();
+    store.replace("wan0", kept.clone(), &NOW).unwrap();
+    let found = open(&directory).get("wan0");
+    assert_eq!(found, kept);
+    let correction = &found.top_ups[1];
+    assert_eq!(
+        (correction.bytes, correction.used_bytes),
+        (0, Some(73_200_000_000))
+    );
+}

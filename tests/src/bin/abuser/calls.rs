@@ -40,12 +40,13 @@ const KEYS: [&str; 12] = [
     "Force ",
     "OwnerUID",
 ];
-const MEMBERS: [&str; 10] = [
+const MEMBERS: [&str; 11] = [
     "Throttle",
     "ClearThrottle",
     "Override",
     "ClearOverride",
     "TopUp",
+    "Correct",
     "SetGrant",
     "PublishLedger",
     "Forget",
@@ -177,7 +178,7 @@ pub(crate) fn any(random: &mut Random) -> Message {
         0 => built(verb(member).with_flags(flags), &(number, options(random))),
         1 => built(verb(member).with_flags(flags), &(options(random),)),
         2 | 3 => built(
-            verb(random.pick::<&str>(&["Throttle", "TopUp"])).with_flags(flags),
+            verb(random.pick::<&str>(&["Throttle", "TopUp", "Correct"])).with_flags(flags),
             &(number, sound_options(random)),
         ),
         4 => built(
