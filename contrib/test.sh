@@ -19,7 +19,8 @@ fi
 need_root ""
 cd "$repo"
 logs=$(mktemp -d)
-trap 'rm -rf "$logs"' EXIT
+watched=$logs.footprint watching=''
+trap '[[ -z $watching ]] || kill "$watching" 2>/dev/null || true; rm -rf "$logs" "$watched"' EXIT
 failed=()
 
 # stage NAME COMMAND...: runs a command, keeps what it prints, notes its failure and goes on.
@@ -49,6 +50,12 @@ rust_tests() {
     return "$code"
 }
 
+# What was watched beside other stages, whose end is awaited by the caller.
+watched() {
+    cat "$watched"
+    return "$1"
+}
+
 # A test that did not run has shown nothing.
 nothing_skipped() {
     ! grep -E '(^|[^0-9])[1-9][0-9]* (skipped|ignored)|^ *(SKIP|skipped:)' "$logs"/*
@@ -74,9 +81,17 @@ BWFLOW_PREBUILT=$(target_directory)/release
 export BWFLOW_PREBUILT
 stage package contrib/package.sh --lint
 stage machine tests/machine/all
+# What is measured there is the CPU time of two processes that sleep; what else the machine does
+# meanwhile is not in it.
+step "footprint: watching for $FOOTPRINT_SECONDS s beside the next stages"
+contrib/footprint.sh --seconds "$FOOTPRINT_SECONDS" >"$watched" 2>&1 &
+watching=$!
 stage power-cuts tests/machine/power-cuts
-stage footprint contrib/footprint.sh --seconds "$FOOTPRINT_SECONDS"
 stage demo contrib/start.sh --demo
+code=0
+wait "$watching" || code=$?
+watching=''
+stage footprint watched "$code"
 stage skips nothing_skipped
 
 echo
