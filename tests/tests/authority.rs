@@ -272,6 +272,11 @@ fn what_makes_no_sense_is_refused_before_anybody_is_asked() {
         ),
         ("TopUp", json!({"number": 0})),
         ("TopUp", json!({"number": u64::MAX})),
+        ("Correct", json!({"number": u64::MAX})),
+        (
+            "Correct",
+            json!({"number": 1, "options": {"TopUpBytes": 1}}),
+        ),
         (
             "TopUp",
             json!({"number": 1, "options": {"DurationUSec": 1}}),
