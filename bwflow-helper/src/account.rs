@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use bwflow_proto::exclusion::Excluded;
+
 use crate::clock::Clock;
 use crate::counter::{Anchor, Counters};
+use crate::exclusion::Exclusion;
 use crate::ledger::slot::{HOUR_USEC, Slot, spread};
 use crate::meter::{Reading, Sight};
 use crate::period::Calendar;
@@ -31,6 +34,14 @@ pub struct Account {
     charged: Counters,
     /// When the anchor in the ledger was taken.
     saved_usec: i64,
+    /// Up to where excluded traffic was taken off.
+    exclusion: Exclusion,
+    /// Excluded, but not yet so in the ledger.
+    pending_excluded: Vec<Slot>,
+    /// Whether the ledger does not know the last reading of what was excluded.
+    exclusion_unsaved: bool,
+    /// Why nothing can be excluded; empty when nothing is wrong.
+    exclusion_fault: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +73,61 @@ impl Account {
             pending: Vec::new(),
             unsaved: false,
             charged: Counters::default(),
+            exclusion: Exclusion::default(),
+            pending_excluded: Vec::new(),
+            exclusion_unsaved: false,
+            exclusion_fault: String::new(),
         }
+    }
+
+    /// Goes on from what the ledger says was excluded.
+    #[must_use]
+    pub fn with_exclusion(self, exclusion: Exclusion) -> Self {
+        Self { exclusion, ..self }
+    }
+
+    /// Up to where excluded traffic was taken off.
+    pub const fn exclusion(&self) -> &Exclusion {
+        &self.exclusion
+    }
+
+    /// Why nothing can be excluded; empty when nothing is wrong.
+    pub fn exclusion_fault(&self) -> &str {
+        &self.exclusion_fault
+    }
+
+    /// Bytes of [`Self::pending`] or earlier that are not charged, which the ledger does not know.
+    pub fn pending_excluded(&self) -> &[Slot] {
+        &self.pending_excluded
+    }
+
+    /// What the ledger does not know of what was excluded, if anything.
+    pub fn unsaved_exclusion(&self) -> Option<(&[Slot], &Exclusion)> {
+        self.exclusion_unsaved
+            .then_some((&self.pending_excluded, &self.exclusion))
+    }
+
+    /// Takes in what the daemon says was excluded until now; what the meter saw meanwhile must have
+    /// been taken in before. Returns whether there is news that nobody but us can tell.
+    pub fn exclude(&mut self, excluded: &Excluded, clock: &Clock) -> bool {
+        let is_first = self.exclusion.epoch == 0;
+        let from = clock.usec.saturating_sub(self.exclusion.age_usec(clock));
+        let now = Counters {
+            tx: excluded.tx_bytes,
+            rx: excluded.rx_bytes,
+        };
+        let before = self.exclusion.counters;
+        let bytes = self.exclusion.advance(excluded.epoch, now, clock);
+        // Silence needs no commit.
+        self.exclusion_unsaved |= self.exclusion.counters != before || is_first;
+        if !bytes.is_zero() {
+            for slot in spread(from, clock.usec, bytes, &self.calendar) {
+                add(&mut self.pending_excluded, slot);
+            }
+        }
+        let is_news = self.exclusion_fault != excluded.fault || (is_first && excluded.epoch != 0);
+        self.exclusion_fault.clone_from(&excluded.fault);
+        is_news
     }
 
     /// The interface's name.
@@ -118,8 +183,10 @@ impl Account {
             || anchor.usec.abs_diff(self.saved_usec) >= CHATTER_USEC
     }
 
-    /// The ledger has what [`Self::unsaved`] said.
+    /// The ledger has what [`Self::unsaved`] and [`Self::unsaved_exclusion`] said.
     pub fn saved(&mut self) {
+        self.pending_excluded.clear();
+        self.exclusion_unsaved = false;
         self.pending.clear();
         self.unsaved = false;
         self.saved_usec = self.anchor.as_ref().map_or(0, |anchor| anchor.usec);
@@ -218,9 +285,10 @@ impl Account {
         };
         if !bytes.is_zero() {
             self.charged = self.charged.plus(bytes);
+            self.exclusion.moved(bytes);
             let from = clock.usec.saturating_sub(took.max(0));
             for slot in spread(from, clock.usec, bytes, &self.calendar) {
-                self.add(slot);
+                add(&mut self.pending, slot);
             }
         }
         self.set_anchor(index, counters, self.moved().plus(bytes), clock);
@@ -232,17 +300,6 @@ impl Account {
         self.anchor
             .as_ref()
             .map_or_else(Counters::default, |anchor| anchor.moved)
-    }
-
-    fn add(&mut self, slot: Slot) {
-        match self
-            .pending
-            .iter_mut()
-            .find(|other| other.start_usec == slot.start_usec)
-        {
-            Some(other) => other.bytes = other.bytes.plus(slot.bytes),
-            None => self.pending.push(slot),
-        }
     }
 
     fn set_anchor(
@@ -260,6 +317,16 @@ impl Account {
             usec: clock.usec,
             boottime_usec: clock.boottime_usec,
         });
+    }
+}
+
+fn add(slots: &mut Vec<Slot>, slot: Slot) {
+    match slots
+        .iter_mut()
+        .find(|other| other.start_usec == slot.start_usec)
+    {
+        Some(other) => other.bytes = other.bytes.plus(slot.bytes),
+        None => slots.push(slot),
     }
 }
 

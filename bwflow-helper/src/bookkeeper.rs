@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use bwflow_proto::claim::TopUp;
 use bwflow_proto::config::{Config, Link};
+use bwflow_proto::exclusion::Excluded;
 use bwflow_proto::grant::Grant;
 use bwflow_proto::ledger::LedgerView;
 
@@ -85,7 +86,9 @@ impl Bookkeeper {
                 .any(|a| a.interface() == link.interface)
             {
                 let anchor = self.store.anchor(&link.interface)?;
-                let account = Account::new(&link.interface, Calendar::of(link), anchor);
+                let exclusion = self.store.exclusion(&link.interface)?;
+                let account = Account::new(&link.interface, Calendar::of(link), anchor)
+                    .with_exclusion(exclusion);
                 added.insert(link.interface.as_str(), account);
             }
         }
@@ -119,6 +122,30 @@ impl Bookkeeper {
         news
     }
 
+    /// The links with excluded networks.
+    pub fn excluding(&self) -> Vec<String> {
+        let links = self.config.links.iter();
+        let links = links.filter(|link| !link.exclude.is_empty());
+        links.map(|link| link.interface.clone()).collect()
+    }
+
+    /// Whether a link waits for the first count of what it excludes.
+    pub fn awaits_exclusion(&self) -> bool {
+        let excluding = self.excluding();
+        self.accounts.iter().any(|account| {
+            account.exclusion().epoch == 0 && excluding.iter().any(|it| it == account.interface())
+        })
+    }
+
+    /// Takes note of what the daemon says was excluded, after [`Self::observe`] of the counters
+    /// that were read later. Returns whether that must be told at once.
+    pub fn exclude(&mut self, interface: &str, excluded: &Excluded, clock: &Clock) -> bool {
+        self.accounts
+            .iter_mut()
+            .filter(|account| account.interface() == interface)
+            .any(|account| account.exclude(excluded, clock))
+    }
+
     /// Writes what the ledger does not hold yet, if that must not wait for more.
     ///
     /// # Errors
@@ -144,6 +171,7 @@ impl Bookkeeper {
                     interface: account.interface(),
                     slots,
                     anchor,
+                    excluded: account.unsaved_exclusion(),
                 })
             })
             .collect();
@@ -216,6 +244,8 @@ impl Bookkeeper {
             balance: self.balance(link, account, period)?,
             pace: self.pace(link, account, clock.usec)?,
             anchor: account.present(),
+            exclusion: account.exclusion(),
+            exclusion_fault: account.exclusion_fault(),
             clock,
         };
         Ok(Some((
@@ -232,6 +262,11 @@ impl Bookkeeper {
     ) -> Result<Balance, StoreError> {
         let booked = self.store.totals(&link.interface, &period)?;
         let pending = within(account.pending(), period.start_usec, period.end_usec);
+        let excluded = within(
+            account.pending_excluded(),
+            period.start_usec,
+            period.end_usec,
+        );
         Ok(Balance {
             period,
             budget: link.budget_bytes,
@@ -239,6 +274,7 @@ impl Bookkeeper {
             count: link.count,
             totals: Totals {
                 traffic: booked.traffic.plus(pending),
+                excluded: booked.excluded.plus(excluded),
                 ..booked
             },
         })
@@ -258,6 +294,8 @@ impl Bookkeeper {
         let from = begin - begin.rem_euclid(HOUR_USEC);
         let booked = self.store.traffic(&link.interface, from, now)?;
         let moved = booked.plus(within(account.pending(), from, now));
+        let excluded = self.store.excluded(&link.interface, from, now)?;
+        let moved = moved.less(excluded.plus(within(account.pending_excluded(), from, now)));
         Ok(Pace {
             bytes: link.count.charge(moved.tx, moved.rx),
             window_usec: u64::try_from(now - begin).unwrap_or(1),

@@ -28,6 +28,16 @@ impl Counters {
     }
 }
 
+impl Counters {
+    /// Both directions, each less the other's; never below zero.
+    pub const fn less(self, other: Self) -> Self {
+        Self {
+            tx: self.tx.saturating_sub(other.tx),
+            rx: self.rx.saturating_sub(other.rx),
+        }
+    }
+}
+
 /// Up to which counter values every byte has been charged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anchor {

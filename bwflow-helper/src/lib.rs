@@ -16,6 +16,7 @@ pub mod bookkeeper;
 pub mod clock;
 pub mod configuration;
 pub mod counter;
+pub mod exclusion;
 pub mod forecast;
 pub mod history;
 pub mod ledger;

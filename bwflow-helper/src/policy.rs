@@ -6,6 +6,7 @@ use bwflow_proto::ledger::LedgerView;
 
 use crate::clock::Clock;
 use crate::counter::Anchor;
+use crate::exclusion::Exclusion;
 use crate::forecast::{Pace, forecast};
 use crate::ledger::Balance;
 
@@ -23,6 +24,10 @@ pub struct Figures<'a> {
     pub pace: Pace,
     /// The interface and its counters, up to which `balance` is complete; nothing while absent.
     pub anchor: Option<&'a Anchor>,
+    /// Up to where `balance` takes off what is excluded.
+    pub exclusion: &'a Exclusion,
+    /// Why nothing can be excluded; empty when nothing is wrong.
+    pub exclusion_fault: &'a str,
     /// When all of this was read.
     pub clock: &'a Clock,
 }
@@ -49,7 +54,17 @@ impl Figures<'_> {
             peak_bytes_per_second: 0,
             min_rate_bytes_per_second: self.link.min_rate,
             poll_interval_usec: u64::try_from(config.poll_interval.as_micros()).unwrap_or(u64::MAX),
+            exclusion: self.excludes().then(|| bwflow_proto::exclusion::Exclusion {
+                networks: self.link.exclude.iter().map(ToString::to_string).collect(),
+                epoch: self.exclusion.epoch,
+                tx_bytes: self.exclusion.counters.tx,
+                rx_bytes: self.exclusion.counters.rx,
+            }),
         }
+    }
+
+    const fn excludes(&self) -> bool {
+        !self.link.exclude.is_empty()
     }
 
     /// The ledger as everybody may read it.
@@ -80,6 +95,13 @@ impl Figures<'_> {
             forecast_bytes: forecast.used_bytes,
             exhausted_at_usec: forecast.exhausted_usec.map_or(0, unsigned),
             reached_percent: reached(balance, &config.alert_percents),
+            excluded_bytes: (self.excludes() || !balance.totals.excluded.is_zero()).then(|| {
+                self.link
+                    .count
+                    .charge(balance.totals.excluded.tx, balance.totals.excluded.rx)
+            }),
+            exclusion_fault: (self.excludes() && !self.exclusion_fault.is_empty())
+                .then(|| self.exclusion_fault.to_owned()),
             updated_at_usec: unsigned(now),
         }
     }

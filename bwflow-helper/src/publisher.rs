@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use bwflow_proto::bus::{self, EnforcerProxy, LinkProxy, ManagerProxy};
 use bwflow_proto::claim::TopUp;
+use bwflow_proto::exclusion::Excluded;
 use bwflow_proto::grant::Grant;
 use bwflow_proto::ledger::LedgerView;
 use bwflow_proto::socket::Stream;
 use futures_util::StreamExt;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use zbus::fdo::{DBusProxy, RequestNameFlags, RequestNameReply};
 use zbus::names::OwnedUniqueName;
@@ -36,9 +37,14 @@ pub enum Command {
     Links(Vec<String>),
     /// The latest figures of a link.
     Figures(String, Box<(Grant, LedgerView)>),
+    /// Say how much of these links' traffic was excluded; nothing while the daemon does not answer.
+    Excluded(Vec<String>, oneshot::Sender<Exclusions>),
     /// Say when the daemon has everything there is.
     Flush(Refresh),
 }
+
+/// What was excluded, by the links' names.
+pub type Exclusions = Vec<(String, Excluded)>;
 
 /// What the daemon should know; the latest figures win.
 #[derive(Debug, Default)]
@@ -49,6 +55,7 @@ struct Desired {
     /// Whether the daemon looks after no links but ours.
     tidy: bool,
     waiting: Vec<Refresh>,
+    asked: Vec<(Vec<String>, oneshot::Sender<Exclusions>)>,
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +85,7 @@ impl Desired {
                     figures.delivered = false;
                 }
             }
+            Command::Excluded(names, answer) => self.asked.push((names, answer)),
             Command::Flush(answer) => self.waiting.push(answer),
         }
     }
@@ -98,6 +106,8 @@ impl Desired {
     }
 
     fn answer(&mut self, result: &Result<(), Error>) {
+        // Whoever asks the daemon something learns that it has not answered.
+        self.asked.clear();
         for waiting in self.waiting.drain(..) {
             // Who asked may be gone.
             let _ = waiting.send(result.clone());
@@ -188,7 +198,10 @@ async fn serve(
     desired.apply_all(commands);
     loop {
         if let Some(top_ups) = &mut top_ups {
-            let mut outcome = deliver(connection, desired, top_ups).await;
+            let mut outcome = answer_asked(connection, desired).await;
+            if outcome.is_ok() {
+                outcome = deliver(connection, desired, top_ups).await;
+            }
             if outcome.is_ok() && top_ups.is_due() {
                 // The links have their objects now. What is booked brings new figures.
                 outcome = top_ups.ask(connection, desired.links.keys()).await;
@@ -310,6 +323,24 @@ async fn deliver(
         desired.tidy = true;
     }
     top_ups.confirm(&enforcer).await
+}
+
+/// Passes questions about what was excluded on to the daemon.
+async fn answer_asked(connection: &Connection, desired: &mut Desired) -> zbus::Result<()> {
+    for (names, answer) in std::mem::take(&mut desired.asked) {
+        let enforcer = EnforcerProxy::builder(connection)
+            .cache_properties(CacheProperties::No)
+            .build()
+            .await?;
+        let mut exclusions = Vec::new();
+        for name in names {
+            let excluded = enforcer.excluded(&name).await?;
+            exclusions.push((name, excluded));
+        }
+        // Who asked may be gone.
+        let _ = answer.send(exclusions);
+    }
+    Ok(())
 }
 
 /// Lets the daemon forget links that are not in the configuration, also those that were dropped

@@ -22,12 +22,16 @@ use crate::ledger::lock::Lock;
 use crate::ledger::store::{Store, StoreError, make_directory};
 use crate::meter::{Meter, Sight};
 use crate::publication::Publication;
-use crate::publisher::{self, Command};
+use crate::publisher::{self, Command, Exclusions};
 use crate::service::{Error, Refresh, Request};
 use crate::supervision::Supervision;
 
 /// Requests for fresh figures that come sooner get the last ones.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+/// How long to wait for the daemon to say what was excluded.
+const ANSWER: Duration = Duration::from_secs(2);
+/// How soon to ask it again while it has not begun to count.
+const FIRST_EXCLUSION: Duration = Duration::from_secs(1);
 /// How long to wait for the daemon to take the last figures when ending.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -104,6 +108,7 @@ async fn work(args: &Args, books: Bookkeeper) -> Result<(), Failure> {
         looked: None,
         supervision: Supervision::new(),
         edge: None,
+        awaits_exclusion: false,
     };
     helper.say_links();
     tokio::spawn(publisher::run(args.address.clone(), commands, requests));
@@ -179,6 +184,8 @@ struct Helper {
     supervision: Supervision,
     /// From when to when the next edge of an hour or period is known: calendars are costly.
     edge: Option<(i64, i64)>,
+    /// Whether the daemon is there and has yet to count what is excluded.
+    awaits_exclusion: bool,
 }
 
 impl Helper {
@@ -194,6 +201,12 @@ impl Helper {
         let edge = clock.boottime() + Duration::from_micros(until_edge);
         let poll = self.books.config().poll_interval;
         let interval = self.supervision.interval(poll);
+        // The daemon counts from our first grant on.
+        let interval = if self.awaits_exclusion {
+            interval.min(FIRST_EXCLUSION)
+        } else {
+            interval
+        };
         let next = self
             .looked
             .map_or(Duration::ZERO, |looked| looked + interval);
@@ -210,9 +223,13 @@ impl Helper {
             Err(error) => return Some(complain(&error)),
         };
         self.looked = Some(clock.boottime());
+        // Before the counters, too: then what flows meanwhile is charged for a moment, not forgiven.
+        let exclusions = self.ask_exclusions().await;
         match self.meter.look(&interfaces).await {
             Ok(sights) => {
-                let trouble = self.book(&sights, &clock, all);
+                self.books.observe(&sights, &clock);
+                let news = self.exclude(&exclusions, &clock);
+                let trouble = self.book(&[], &clock, all || news);
                 self.supervision.alive(clock.boottime());
                 trouble
             }
@@ -257,6 +274,31 @@ impl Helper {
                 complain(&error);
             }
         }
+    }
+
+    /// What the daemon says was excluded; nothing if it does not answer: everything is charged
+    /// then, until it does.
+    async fn ask_exclusions(&mut self) -> Exclusions {
+        let excluding = self.books.excluding();
+        if excluding.is_empty() {
+            return Vec::new();
+        }
+        let (answer, answered) = oneshot::channel();
+        self.send(Command::Excluded(excluding, answer));
+        match tokio::time::timeout(ANSWER, answered).await {
+            Ok(Ok(exclusions)) => exclusions,
+            _ => Vec::new(),
+        }
+    }
+
+    /// Takes note of what was excluded. Whether that must be told at once.
+    fn exclude(&mut self, exclusions: &Exclusions, clock: &Clock) -> bool {
+        let mut news = false;
+        for (interface, excluded) in exclusions {
+            news |= self.books.exclude(interface, excluded, clock);
+        }
+        self.awaits_exclusion = !exclusions.is_empty() && self.books.awaits_exclusion();
+        news
     }
 
     fn book(&mut self, sights: &[Sight], clock: &Clock, all: bool) -> Option<String> {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant, proxy};
 
 use crate::claim::{Options, TopUp};
+use crate::exclusion::Excluded;
 use crate::grant::Grant;
 use crate::history::{self, Change, Row};
 use crate::ledger::LedgerView;
@@ -147,6 +148,9 @@ pub trait Enforcer {
     /// The helper has booked these top-ups and corrections (ids), for ever; unknown ids are no error.
     #[zbus(no_autostart)]
     fn confirm_top_ups(&self, interface: &str, ids: &[&str]) -> zbus::Result<()>;
+    /// How much of a link's traffic was of the networks that its grants exclude.
+    #[zbus(no_autostart)]
+    fn excluded(&self, interface: &str) -> zbus::Result<Excluded>;
 }
 
 /// The accountant's own, read-only interface.

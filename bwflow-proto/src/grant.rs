@@ -2,6 +2,8 @@
 
 use zbus::{DeserializeDict, OwnedVariant, SerializeDict, Type, Variant};
 
+use crate::exclusion::Exclusion;
+
 /// "From these counter values on, this link may send `available_bytes`, plus
 /// `drip_bytes_per_second`; past that, hold it to `rate_bytes_per_second`."
 ///
@@ -46,4 +48,6 @@ pub struct Grant {
     /// The longest time between two looks at the counters, microseconds.
     #[zbus(rename = "PollIntervalUSec")]
     pub poll_interval_usec: u64,
+    /// Traffic that is neither charged nor held back, if any.
+    pub exclusion: Option<Exclusion>,
 }

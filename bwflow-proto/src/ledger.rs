@@ -60,6 +60,11 @@ pub struct LedgerView {
     /// The highest of the configured thresholds that `used_bytes` has reached in this period, in
     /// percent of the budget; 0 when none.
     pub reached_percent: u32,
+    /// Bytes that were not charged, because they went to or came from excluded networks; nothing
+    /// when none are excluded.
+    pub excluded_bytes: Option<u64>,
+    /// Why those networks are charged all the same; nothing when they are not.
+    pub exclusion_fault: Option<String>,
     /// When these figures were true.
     #[zbus(rename = "UpdatedAtUSec")]
     pub updated_at_usec: u64,

@@ -11,9 +11,11 @@ pub mod claim;
 pub mod config;
 pub mod count;
 pub mod counter;
+pub mod exclusion;
 pub mod grant;
 pub mod history;
 pub mod ledger;
+pub mod network;
 #[cfg(feature = "daemon")]
 pub mod socket;
 pub mod state;

@@ -177,6 +177,8 @@ JSON: one line; with --watch one more line after every change.
       id, bytes, owner, owner_uid, reason, added_at
     pending_corrections[]  decided by hand, not booked yet, oldest first:
       id, used_bytes, owner, owner_uid, reason, decided_at
+    exclusion_fault      why excluded networks are charged all the same;
+                         null: they are not
 Times are RFC 3339 in UTC.
 
 States: open, armed (the kernel holds the last stretch), throttled (all that has accrued is \

@@ -85,6 +85,21 @@ impl LinkRecord {
         }
     }
 
+    /// Why its excluded networks are charged and held back all the same.
+    pub(crate) fn exclusion_fault(&self) -> Option<&str> {
+        self.ledger.as_ref()?.exclusion_fault.as_deref()
+    }
+
+    /// The same for a person.
+    pub(crate) fn exclusion_note(&self) -> Option<String> {
+        let fault = printable(self.exclusion_fault()?);
+        let interface = printable(&self.interface);
+        Some(format!(
+            "{interface}: `exclude` is not in force, so that everything is charged and held back: \
+             {fault}"
+        ))
+    }
+
     /// Whether anything is known of its budget. Nothing is after a restart of the daemon, until
     /// the helper has come back.
     pub(crate) const fn has_figures(&self) -> bool {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bwflow_proto::count::Count;
 use bwflow_proto::counter::Step;
 use bwflow_proto::grant::Grant;
+use bwflow_proto::network::Network;
 
 /// A link's counters at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +26,10 @@ pub struct Account {
     last: Reading,
     spent_tx: u64,
     spent_rx: u64,
+    /// What had been excluded when the grant was made; not known before the first answer.
+    excluded_before: Option<(u64, u64)>,
+    free_tx: u64,
+    free_rx: u64,
 }
 
 impl Account {
@@ -42,12 +47,21 @@ impl Account {
             last,
             spent_tx: 0,
             spent_rx: 0,
+            excluded_before: None,
+            free_tx: 0,
+            free_rx: 0,
         })
     }
 
     /// The grant as it was handed over.
     pub fn grant(&self) -> &Grant {
         &self.grant
+    }
+
+    /// The networks whose traffic is not charged; what is no network is left out.
+    pub fn excluded_networks(&self) -> Vec<Network> {
+        let networks = self.grant.exclusion.iter().flat_map(|it| &it.networks);
+        Network::merged(networks.filter_map(|text| text.parse().ok()).collect())
     }
 
     /// Whether only what is sent is charged, so that holding the sending side holds the account.
@@ -83,6 +97,19 @@ impl Account {
         }
     }
 
+    /// Takes in how much has been excluded by now in the count `epoch`, bytes.
+    pub fn exclude(&mut self, epoch: u64, tx: u64, rx: u64) {
+        let before = match &self.grant.exclusion {
+            Some(known) if known.epoch == epoch => (known.tx_bytes, known.rx_bytes),
+            // A count that began after the grant's figures were made.
+            Some(known) if known.epoch != 0 => (0, 0),
+            _ => (tx, rx),
+        };
+        let (tx_before, rx_before) = *self.excluded_before.get_or_insert(before);
+        self.free_tx = self.free_tx.max(tx.saturating_sub(tx_before));
+        self.free_rx = self.free_rx.max(rx.saturating_sub(rx_before));
+    }
+
     fn charge(&mut self, tx: u64, rx: u64) {
         self.spent_tx = self.spent_tx.saturating_add(tx);
         self.spent_rx = self.spent_rx.saturating_add(rx);
@@ -96,13 +123,16 @@ impl Account {
             u128::from(self.grant.drip_bytes_per_second).saturating_mul(elapsed) / 1_000_000_000;
         let dripped = i128::try_from(dripped).unwrap_or(i128::MAX / 2);
         let left = |available: i64, spent: u64| i128::from(available) + dripped - i128::from(spent);
+        // Never more than was carried at all.
+        let spent_tx = self.spent_tx.saturating_sub(self.free_tx);
+        let spent_rx = self.spent_rx.saturating_sub(self.free_rx);
         let send = self.grant.available_bytes;
         let receive = self.grant.available_receive_bytes;
         let remaining = match self.count {
-            Count::Tx => left(send, self.spent_tx),
-            Count::Rx => left(send, self.spent_rx),
-            Count::Sum => left(send, self.spent_tx.saturating_add(self.spent_rx)),
-            Count::Max => left(send, self.spent_tx).min(left(receive, self.spent_rx)),
+            Count::Tx => left(send, spent_tx),
+            Count::Rx => left(send, spent_rx),
+            Count::Sum => left(send, spent_tx.saturating_add(spent_rx)),
+            Count::Max => left(send, spent_tx).min(left(receive, spent_rx)),
         };
         i64::try_from(remaining.clamp(i128::from(i64::MIN), i128::from(i64::MAX)))
             .expect("was clamped")
@@ -224,6 +254,48 @@ mod tests {
     #[test]
     fn an_unknown_way_of_counting_is_refused() {
         assert!(Account::open(grant("both")).is_none());
+    }
+
+    fn excluding(epoch: u64) -> Account {
+        let exclusion = bwflow_proto::exclusion::Exclusion {
+            epoch,
+            tx_bytes: 400,
+            ..Default::default()
+        };
+        Account::open(Grant {
+            exclusion: Some(exclusion),
+            ..grant("tx")
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn what_is_excluded_since_the_grant_is_not_spent() {
+        let granted_at = Duration::from_secs(10);
+        let send = |account: &mut Account, tx| {
+            account.observe(Reading {
+                index: 3,
+                tx,
+                rx: 1000,
+            });
+        };
+        let mut same = excluding(9);
+        same.exclude(9, 700, 0);
+        assert_eq!(same.remaining(granted_at), 5000, "not more than was sent");
+        send(&mut same, 1100);
+        assert_eq!(same.remaining(granted_at), 5000 - 1000 + 300);
+        same.exclude(9, 900, 0);
+        assert_eq!(same.remaining(granted_at), 5000 - 1000 + 500);
+        // Another count began after the grant's figures were made.
+        let mut other = excluding(8);
+        other.exclude(9, 700, 0);
+        send(&mut other, 1100);
+        assert_eq!(other.remaining(granted_at), 5000 - 1000 + 700);
+        // Of what was excluded before, nobody knows whether it was charged.
+        let mut first = excluding(0);
+        first.exclude(9, 700, 0);
+        send(&mut first, 1100);
+        assert_eq!(first.remaining(granted_at), 5000 - 1000);
     }
 
     proptest! {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bwflow_proto::alarm::{Alarm, ClockSteps};
+use bwflow_proto::exclusion::{Excluded, MAX_NETWORKS};
 use bwflow_proto::grant::Grant;
 use bwflow_proto::ledger::LedgerView;
+use bwflow_proto::network::Network;
 use bwflow_proto::state::LinkState;
 use bwflow_proto::units::format_rate;
 use tokio::sync::{mpsc, oneshot};
@@ -16,6 +18,7 @@ use crate::account::Account;
 use crate::board::{Board, LinkView};
 use crate::clock::Clock;
 use crate::decision::{Author, Decision, Refusal};
+use crate::exclusions::Exclusions;
 use crate::grants::Grants;
 use crate::kernel::Kernel;
 use crate::memory::Memory;
@@ -47,6 +50,8 @@ pub enum Command {
     ),
     /// Drop the top-ups with these ids: the helper has booked them.
     ConfirmTopUps(String, Vec<String>, oneshot::Sender<Result<(), String>>),
+    /// How much was neither charged nor held back.
+    Excluded(String, oneshot::Sender<Result<Excluded, String>>),
 }
 
 #[derive(Debug)]
@@ -65,18 +70,27 @@ pub struct Enforcer<K> {
     memory: Memory,
     store: Store,
     grants: Grants,
+    exclusions: Exclusions,
     board: Arc<Board>,
     links: BTreeMap<String, Entry>,
 }
 
 impl<K: Kernel> Enforcer<K> {
     /// Starts with the links that have claims, or a grant of an earlier run.
-    pub fn new(kernel: K, memory: Memory, store: Store, grants: Grants, board: Arc<Board>) -> Self {
+    pub fn new(
+        kernel: K,
+        memory: Memory,
+        store: Store,
+        grants: Grants,
+        exclusions: Exclusions,
+        board: Arc<Board>,
+    ) -> Self {
         let mut enforcer = Self {
             kernel,
             memory,
             store,
             grants,
+            exclusions,
             board,
             links: BTreeMap::new(),
         };
@@ -134,6 +148,9 @@ impl<K: Kernel> Enforcer<K> {
             Command::ConfirmTopUps(name, ids, reply) => {
                 let _ = reply.send(self.confirm_top_ups(&name, &ids));
             }
+            Command::Excluded(name, reply) => {
+                let _ = reply.send(Ok(self.excluded(&name)));
+            }
         }
     }
 
@@ -189,8 +206,10 @@ impl<K: Kernel> Enforcer<K> {
 
     fn entry(&mut self, name: &str) -> &mut Entry {
         let (store, wall_usec) = (&self.store, self.kernel.wall_usec());
+        let exclusions = &self.exclusions;
         self.links.entry(name.to_owned()).or_insert_with(|| {
             let mut shaper = Shaper::new(name);
+            shaper.set_tally(exclusions.get(name));
             let claims = store.get(name);
             shaper.set_demands(claims.demands());
             if !claims.is_empty() && !claims.granted {
@@ -224,8 +243,17 @@ impl<K: Kernel> Enforcer<K> {
                     self.touched(&name);
                 }
             }
+            Event::Rules(name) => {
+                if let Some(entry) = self.links.get_mut(&name) {
+                    entry.shaper.rules_touched();
+                    self.look(&name);
+                }
+            }
             Event::Lost => {
                 for name in self.links.keys().cloned().collect::<Vec<_>>() {
+                    if let Some(entry) = self.links.get_mut(&name) {
+                        entry.shaper.rules_touched();
+                    }
                     self.touched(&name);
                 }
             }
@@ -294,8 +322,21 @@ impl<K: Kernel> Enforcer<K> {
         if let Some(entry) = self.links.get_mut(name) {
             let wait = entry.shaper.look(&mut self.kernel, &mut self.memory);
             entry.due = self.kernel.now() + wait;
+            if entry.shaper.excludes() {
+                self.exclusions.note(name, entry.shaper.tally());
+            }
             self.show(name);
         }
+    }
+
+    /// Reads it afresh.
+    fn excluded(&mut self, name: &str) -> Excluded {
+        let Some(entry) = self.links.get_mut(name) else {
+            return Excluded::default();
+        };
+        let excluded = entry.shaper.excluded(&mut self.kernel);
+        self.exclusions.put(name, entry.shaper.tally());
+        excluded
     }
 
     fn show(&mut self, name: &str) {
@@ -361,6 +402,9 @@ impl<K: Kernel> Enforcer<K> {
         tokio::pin!(stop);
         loop {
             pulse.tell(|| status(&self.board.links()));
+            if self.links.values().any(|entry| entry.shaper.excludes()) {
+                monitor.watch_rules(self.kernel.rules_port());
+            }
             let due = self.due();
             if pulse.is_due(self.kernel.now(), due) {
                 pulse.answered(self.kernel.now(), self.kernel.link("lo").is_ok());
@@ -393,6 +437,19 @@ impl<K: Kernel> Enforcer<K> {
 fn account_of(grant: &Grant) -> Result<Account, String> {
     if grant.rate_bytes_per_second == 0 {
         return Err("RateBytesPerSecond must be at least 1".to_owned());
+    }
+    if let Some(exclusion) = &grant.exclusion {
+        if exclusion.networks.len() > MAX_NETWORKS {
+            return Err(format!("Networks must be {MAX_NETWORKS} at most"));
+        }
+        for text in &exclusion.networks {
+            let network = text.parse::<Network>();
+            if network.is_err() || network.is_ok_and(|network| network.length() == 0) {
+                return Err(format!(
+                    "Networks: {text:?} is no network, or is everything"
+                ));
+            }
+        }
     }
     Account::open(grant.clone()).ok_or_else(|| "Count must be tx, rx, sum or max".to_owned())
 }

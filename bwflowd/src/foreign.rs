@@ -1,6 +1,6 @@
 //! Disciplines that somebody else put on a link: never destroyed, only remembered or respected.
 
-use crate::netlink::qdisc::{Handle, Parent, Qdisc};
+use crate::netlink::qdisc::{Parent, Qdisc};
 
 /// What is at the root of a link's queues.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub fn classify(qdiscs: &[Qdisc], filtered: bool) -> Root {
     let Some(root) = qdiscs.iter().find(|qdisc| qdisc.parent == Parent::Root) else {
         return Root::Default;
     };
-    if root.handle == Handle::OURS && root.kind == "tbf" {
+    if root.is_ours() {
         return Root::Ours;
     }
     // Below the kernel's default (mq on hardware with several queues) somebody may have put
@@ -62,6 +62,7 @@ pub fn classify(qdiscs: &[Qdisc], filtered: bool) -> Root {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netlink::qdisc::Handle;
 
     fn qdisc(parent: Parent, major: u32, kind: &str) -> Qdisc {
         Qdisc {
@@ -72,6 +73,7 @@ mod tests {
             options: vec![1, 2],
             bytes: 0,
             backlog: 0,
+            drops: 0,
         }
     }
 
@@ -102,13 +104,18 @@ mod tests {
             ..qdisc(Parent::Root, 0, "tbf")
         };
         assert_eq!(classify(std::slice::from_ref(&ours), false), Root::Ours);
-        let stranger = Qdisc {
+        let lanes = Qdisc {
             kind: "htb".into(),
+            ..ours.clone()
+        };
+        assert_eq!(classify(&[lanes], false), Root::Ours);
+        let stranger = Qdisc {
+            kind: "hfsc".into(),
             ..ours
         };
         assert_eq!(
             classify(&[stranger], false),
-            Root::Fixed("htb b0f1:".into())
+            Root::Fixed("hfsc b0f1:".into())
         );
     }
 

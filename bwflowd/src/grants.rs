@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use bwflow_proto::exclusion::Exclusion;
 use bwflow_proto::grant::Grant;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
@@ -41,6 +42,9 @@ struct Record {
     peak_bytes_per_second: u64,
     min_rate_bytes_per_second: u64,
     poll_interval_usec: u64,
+    /// Networks, epoch, bytes sent and received of [`Exclusion`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exclusion: Option<(Vec<String>, u64, u64, u64)>,
 }
 
 impl Grants {
@@ -111,6 +115,7 @@ impl From<Grant> for Record {
             peak_bytes_per_second,
             min_rate_bytes_per_second,
             poll_interval_usec,
+            exclusion,
         } = grant;
         Self {
             count,
@@ -125,6 +130,7 @@ impl From<Grant> for Record {
             peak_bytes_per_second,
             min_rate_bytes_per_second,
             poll_interval_usec,
+            exclusion: exclusion.map(|it| (it.networks, it.epoch, it.tx_bytes, it.rx_bytes)),
         }
     }
 }
@@ -144,6 +150,14 @@ impl From<Record> for Grant {
             peak_bytes_per_second: record.peak_bytes_per_second,
             min_rate_bytes_per_second: record.min_rate_bytes_per_second,
             poll_interval_usec: record.poll_interval_usec,
+            exclusion: record
+                .exclusion
+                .map(|(networks, epoch, tx_bytes, rx_bytes)| Exclusion {
+                    networks,
+                    epoch,
+                    tx_bytes,
+                    rx_bytes,
+                }),
         }
     }
 }

@@ -4,14 +4,19 @@ use std::fs;
 use std::io;
 use std::time::{Duration, SystemTime};
 
+use bwflow_proto::network::Network;
 use nix::time::{ClockId, clock_gettime};
 use tracing::debug;
 
 use crate::clock::usec;
+use crate::exclusion::{Seen, Way};
 use crate::foreign::{self, Root};
+use crate::netlink::htb;
 use crate::netlink::link::Link;
+use crate::netlink::nft::Counted;
 use crate::netlink::qdisc::{Handle, Parent, Qdisc};
 use crate::netlink::socket::{Socket, push_attribute};
+use crate::netlink::tables::Tables;
 use crate::netlink::tbf::{Rates, Tbf};
 use crate::progress::Progress;
 
@@ -45,11 +50,13 @@ pub trait Kernel {
     /// # Errors
     /// What rtnetlink reports.
     fn rates(&mut self, index: u32) -> io::Result<Option<Rates>>;
-    /// Installs our bucket, or changes it; either way it is full afterwards.
+    /// Installs our bucket, or changes it; either way it is full afterwards. With `beside`, what
+    /// is excluded has a lane beside it. Whether it is another one than before, with a plain queue.
     ///
     /// # Errors
-    /// `ENOENT` when the kernel has no `sch_tbf`, `EPERM` without CAP_NET_ADMIN, and so on.
-    fn shape(&mut self, index: u32, tbf: &Tbf) -> io::Result<()>;
+    /// `ENOENT` when the kernel has no `sch_tbf`, [`io::ErrorKind::Unsupported`] when it has no
+    /// `sch_htb` for the lanes, `EPERM` without CAP_NET_ADMIN, and so on.
+    fn shape(&mut self, index: u32, tbf: &Tbf, beside: bool) -> io::Result<bool>;
     /// Puts an empty queue into our bucket; what waited in the old one is dropped. It is a fair
     /// one with short delay, or a plain one when the kernel lacks that.
     ///
@@ -61,6 +68,24 @@ pub trait Kernel {
     /// # Errors
     /// What rtnetlink reports.
     fn unshape(&mut self, index: u32, before: Option<&Qdisc>) -> io::Result<()>;
+    /// Makes the rules that count a link's excluded traffic and send it past our bucket; what was
+    /// received from the networks is only counted if it is `received`.
+    ///
+    /// # Errors
+    /// The kernel has no nf_tables or no egress hook; `ENODEV` when there is no such link.
+    fn exempt(&mut self, link: &str, networks: &[Network], received: bool) -> io::Result<()>;
+    /// What those rules have counted; nothing when they are not there.
+    ///
+    /// # Errors
+    /// What nf_tables or rtnetlink reports.
+    fn exempted(&mut self, link: &Link) -> io::Result<Option<Seen>>;
+    /// Deletes those rules; none is no error.
+    ///
+    /// # Errors
+    /// What nf_tables reports.
+    fn unexempt(&mut self, link: &str) -> io::Result<()>;
+    /// The port by which notifications of nf_tables name this connection; 0 if there is none.
+    fn rules_port(&self) -> u32;
     /// As fast as the link can go, bytes per second; an upper bound when nobody tells.
     fn fastest(&self, name: &str) -> u64;
 }
@@ -69,6 +94,10 @@ pub trait Kernel {
 pub struct Linux {
     socket: Socket,
     fair_queue: bool,
+    /// Only connected when needed: that makes the kernel load nf_tables.
+    tables: Option<Tables>,
+    /// How often lanes were made.
+    lanes_made: u32,
 }
 
 impl Linux {
@@ -80,6 +109,8 @@ impl Linux {
         Ok(Self {
             socket: Socket::open()?,
             fair_queue: true,
+            tables: None,
+            lanes_made: 0,
         })
     }
 
@@ -96,10 +127,7 @@ impl Linux {
         let qdiscs = self.socket.qdiscs()?;
         let ours = |index: u32| {
             qdiscs.iter().any(|qdisc| {
-                qdisc.index == index
-                    && qdisc.parent == Parent::Root
-                    && qdisc.handle == Handle::OURS
-                    && qdisc.kind == "tbf"
+                qdisc.index == index && qdisc.parent == Parent::Root && qdisc.is_ours()
             })
         };
         let links = self.socket.links()?;
@@ -112,9 +140,72 @@ impl Linux {
 }
 
 impl Linux {
+    /// Our bucket, wherever it is.
     fn ours(&mut self, index: u32) -> io::Result<Option<Qdisc>> {
-        let root = self.socket.root_qdisc(index)?;
-        Ok(root.filter(|qdisc| qdisc.handle == Handle::OURS && qdisc.kind == "tbf"))
+        let root = self.socket.root_qdisc(index)?.filter(Qdisc::is_ours);
+        match root {
+            Some(root) if root.kind == "htb" => {
+                let bucket = self.socket.qdisc_at(index, htb::BUCKET_PARENT)?;
+                Ok(bucket.filter(|it| it.handle == Handle::BUCKET && it.kind == "tbf"))
+            }
+            root => Ok(root),
+        }
+    }
+
+    fn tables(&mut self) -> io::Result<&mut Tables> {
+        let tables = match self.tables.take() {
+            Some(tables) => tables,
+            None => Tables::connect()?,
+        };
+        Ok(self.tables.insert(tables))
+    }
+
+    /// The links that have rules of ours, also those that are gone.
+    ///
+    /// # Errors
+    /// What nf_tables reports.
+    pub fn exempted_names(&mut self) -> io::Result<Vec<String>> {
+        self.tables()?.links()
+    }
+
+    /// A link's queue and what it has lost, given how many packets were `counted` on the way there.
+    fn way(
+        &mut self,
+        link: &Link,
+        counted: impl FnOnce(&mut Self) -> io::Result<Option<Counted>>,
+    ) -> io::Result<Option<Seen>> {
+        let told = |root: &Option<Qdisc>| {
+            let root = root
+                .as_ref()
+                .filter(|root| root.is_ours() && root.kind == "htb");
+            root.and_then(|root| htb::direct_packets(&root.options))
+        };
+        let before = told(&self.socket.root_qdisc(link.index)?);
+        let Some(counted) = counted(self)? else {
+            return Ok(None);
+        };
+        let root = self.socket.root_qdisc(link.index)?;
+        let lost = i64::try_from(link.lost).unwrap_or(i64::MAX);
+        let handle = root.as_ref().map_or(0, |root| root.handle.0);
+        let (least, most) = match (before, told(&root)) {
+            (Some(before), Some(after)) => {
+                let packets = i64::try_from(counted.tx_packets).unwrap_or(i64::MAX);
+                (packets - i64::from(after), packets - i64::from(before))
+            }
+            _ => {
+                let drops = root.map_or(0, |root| i64::from(root.drops));
+                (drops, drops)
+            }
+        };
+        Ok(Some(Seen {
+            counted,
+            way: Way {
+                handle,
+                made: self.lanes_made,
+            },
+            lost: lost.saturating_add(least),
+            lost_most: lost.saturating_add(most),
+        }))
     }
 }
 
@@ -160,19 +251,66 @@ impl Kernel for Linux {
             .and_then(|qdisc| Rates::parse(&qdisc.options)))
     }
 
-    fn shape(&mut self, index: u32, tbf: &Tbf) -> io::Result<()> {
+    fn shape(&mut self, index: u32, tbf: &Tbf, beside: bool) -> io::Result<bool> {
+        let root = self.socket.root_qdisc(index)?.filter(Qdisc::is_ours);
+        let kind = if beside { "htb" } else { "tbf" };
+        // The kernel changes no discipline into one of another kind.
+        if root.as_ref().is_some_and(|root| root.kind != kind) {
+            self.socket.delete_root(index, Handle::OURS)?;
+        }
+        let is_there = root.is_some_and(|root| root.kind == kind);
+        let options = tbf.options();
+        if !beside {
+            self.socket
+                .replace_qdisc(index, Parent::Root, Handle::OURS, "tbf", &options)?;
+            return Ok(!is_there);
+        }
+        let bucket_is_there = is_there && self.ours(index)?.is_some();
+        if !is_there {
+            self.lanes_made = self.lanes_made.wrapping_add(1);
+        }
+        if !bucket_is_there {
+            self.socket
+                .make_lanes(index)
+                .map_err(|error| match error.kind() {
+                    io::ErrorKind::NotFound => io::Error::new(
+                        io::ErrorKind::Unsupported,
+                        "the kernel has no hierarchical token bucket, sch_htb",
+                    ),
+                    _ => error,
+                })?;
+        }
         self.socket
-            .replace_qdisc(index, Parent::Root, Handle::OURS, "tbf", &tbf.options())
+            .replace_qdisc(index, htb::BUCKET_PARENT, Handle::BUCKET, "tbf", &options)?;
+        Ok(!bucket_is_there)
+    }
+
+    fn exempt(&mut self, link: &str, networks: &[Network], received: bool) -> io::Result<()> {
+        self.tables()?.install(link, networks, received)
+    }
+
+    fn exempted(&mut self, link: &Link) -> io::Result<Option<Seen>> {
+        self.way(link, |kernel| kernel.tables()?.read(&link.name))
+    }
+
+    fn unexempt(&mut self, link: &str) -> io::Result<()> {
+        self.tables()?.remove(link)
     }
 
     fn renew_queue(&mut self, index: u32, tbf: &Tbf, packet: u32) -> io::Result<()> {
-        let class = Parent::Other(Handle::OURS.0 | 1);
         let [first, second] = Handle::QUEUES;
-        let taken = self
-            .socket
-            .qdiscs()?
-            .iter()
-            .any(|q| q.index == index && q.handle == first);
+        let qdiscs = self.socket.qdiscs()?;
+        let is_there = |handle| {
+            let mut all = qdiscs.iter();
+            all.any(|qdisc| qdisc.index == index && qdisc.handle == handle)
+        };
+        let taken = is_there(first);
+        let bucket = if is_there(Handle::BUCKET) {
+            Handle::BUCKET
+        } else {
+            Handle::OURS
+        };
+        let class = Parent::Other(bucket.0 | 1);
         let handle = if taken { second } else { first };
         if self.fair_queue {
             let options = fq_codel_options(tbf.rate, packet);
@@ -203,6 +341,10 @@ impl Kernel for Linux {
             ),
             None => self.socket.delete_root(index, Handle::OURS),
         }
+    }
+
+    fn rules_port(&self) -> u32 {
+        self.tables.as_ref().map_or(0, Tables::port)
     }
 
     fn fastest(&self, name: &str) -> u64 {

@@ -11,6 +11,8 @@ pub mod clock;
 pub mod contest;
 pub mod decision;
 pub mod enforcer;
+pub mod exclusion;
+pub mod exclusions;
 pub mod foreign;
 pub mod grants;
 pub mod job;

@@ -78,6 +78,7 @@ impl Memory {
             options: entry.options.clone(),
             bytes: 0,
             backlog: 0,
+            drops: 0,
         })
     }
 
@@ -115,6 +116,7 @@ mod tests {
             options: vec![77, 0, 0, 0],
             bytes: 0,
             backlog: 0,
+            drops: 0,
         }
     }
 

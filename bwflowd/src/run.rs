@@ -19,6 +19,7 @@ use crate::board::Board;
 use crate::bus::server::Server;
 use crate::clock::{Clock, boot_id};
 use crate::enforcer::Enforcer;
+use crate::exclusions::Exclusions;
 use crate::grants::Grants;
 use crate::job::keeps_limits;
 use crate::kernel::{Kernel as _, Linux};
@@ -82,6 +83,12 @@ fn release(runtime_directory: &Path) -> Result<()> {
             left.push(format!("{name}: {error}"));
         }
     }
+    let boot = boot_id().unwrap_or_default();
+    for name in exempted(&mut kernel, &Exclusions::open(runtime_directory, &boot)) {
+        if let Err(error) = kernel.unexempt(&name) {
+            left.push(format!("the rules for {name}: {error}"));
+        }
+    }
     let hint = "take it off with: tc qdisc del dev LINK root";
     ensure!(
         left.is_empty(),
@@ -89,6 +96,18 @@ fn release(runtime_directory: &Path) -> Result<()> {
         left.join(", ")
     );
     Ok(())
+}
+
+/// The links that may have rules of ours. Where nf_tables is not in use it is not asked, since the
+/// kernel would load it to answer.
+fn exempted(kernel: &mut Linux, known: &Exclusions) -> Vec<String> {
+    let mut names = known.names();
+    if !names.is_empty() || Path::new("/sys/module/nf_tables").exists() {
+        names.extend(kernel.exempted_names().unwrap_or_default());
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// Creates a directory for the user that we are about to become.
@@ -134,7 +153,8 @@ async fn serve(args: &Args, helper_uid: u32) -> Result<()> {
     let boot = this_boot();
     let store = open_store(args, &boot, &kernel)?;
     let grants = Grants::open(&args.runtime_directory(), &boot);
-    let mut enforcer = Enforcer::new(kernel, memory, store, grants, board.clone());
+    let exclusions = Exclusions::open(&args.runtime_directory(), &boot);
+    let mut enforcer = Enforcer::new(kernel, memory, store, grants, exclusions, board.clone());
     for name in adopted {
         enforcer.adopt(&name);
     }

@@ -24,6 +24,7 @@ const LONGEST_POLL: Duration = Duration::from_secs(3600);
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 use effect::Found;
+use exempt::Exempt;
 
 /// A link and what is done with it.
 #[derive(Debug)]
@@ -46,6 +47,7 @@ pub struct Shaper {
     watch: Watch,
     /// What went wrong and was logged, so that it is not said again and again.
     complaint: String,
+    exempt: Exempt,
 }
 
 impl Shaper {
@@ -66,6 +68,7 @@ impl Shaper {
             contest: Contest::default(),
             watch: Watch::default(),
             complaint: String::new(),
+            exempt: Exempt::default(),
         }
     }
 
@@ -102,6 +105,7 @@ impl Shaper {
     /// Puts the link under a new grant. What was spent since its counters were read is charged
     /// at the next look.
     pub fn set_account(&mut self, account: Account) {
+        self.set_exempt(account.excluded_networks(), !account.counts_sending_only());
         self.account = Some(account);
         self.found = None;
         self.pace.interrupt();
@@ -109,6 +113,7 @@ impl Shaper {
 
     /// Takes back the grant, and what is left of an earlier run's; a look must follow.
     pub fn drop_account(&mut self) {
+        self.set_exempt(Vec::new(), false);
         self.account = None;
         self.found = None;
         self.pace.interrupt();
@@ -144,6 +149,7 @@ impl Shaper {
             self.form = Form::Open;
             self.found = None;
             self.inspect = true;
+            self.exempt_only(link.index);
         }
         self.link = Some(link);
     }
@@ -163,6 +169,8 @@ impl Shaper {
         self.found = None;
         self.blocked_by.clear();
         self.inspect = true;
+        // The rules go with the link, or wait for another of its name.
+        self.renew_exemption();
     }
 
     /// Takes in that somebody else touched the link's root discipline.
@@ -204,6 +212,9 @@ impl Shaper {
             return Ok(SELDOM);
         };
         let index = link.index;
+        let Some(link) = self.exempt_first(link, kernel)? else {
+            return Ok(SELDOM);
+        };
         self.charge(&link);
         self.link_changed(link);
         let now = kernel.now();
@@ -288,16 +299,17 @@ impl Shaper {
         let held = terms.held();
         // Held to a trickle for a blink, so that between reading the counters and filling the
         // bucket next to nothing gets through, however fast the link is.
-        kernel.shape(index, &held)?;
+        let is_fresh = self.shape(index, &held, kernel)?;
         self.form = Form::Held {
             rate: held.rate,
             packet: terms.packet,
         };
-        if before == Form::Open {
+        if is_fresh || before == Form::Open {
             kernel.renew_queue(index, &held, terms.packet)?;
         }
         if let Some(link) = kernel.link(&self.name)?
             && link.index == index
+            && let Some(link) = self.exempt_first(link, kernel)?
         {
             self.charge(&link);
         }
@@ -306,7 +318,7 @@ impl Shaper {
         // The second opinion comes from the figures after the blink.
         if step == Step::Arm && terms.decide(remaining, &Form::Unknown, false) != Step::Hold {
             let armed = terms.armed(remaining);
-            kernel.shape(index, &armed)?;
+            self.shape(index, &armed, kernel)?;
             let bucket = Bucket::full(armed.rate, armed.burst, seen.passed, kernel.now());
             self.form = Form::Armed(bucket.capped(terms.peak));
             // The kernel looks at a queue again when the old rate would have paid for its first
@@ -354,6 +366,7 @@ fn hint(error: &io::Error) -> &'static str {
 }
 
 mod effect;
+mod exempt;
 mod inspection;
 mod release;
 #[cfg(test)]

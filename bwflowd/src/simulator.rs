@@ -3,10 +3,14 @@
 use std::io;
 use std::time::Duration;
 
+use bwflow_proto::network::Network;
+
 use crate::clock::usec;
+use crate::exclusion::Seen;
 use crate::foreign::Root;
 use crate::kernel::Kernel;
 use crate::netlink::link::Link;
+use crate::netlink::nft::Counted;
 use crate::netlink::qdisc::{Handle, Parent, Qdisc};
 use crate::netlink::tbf::{Rates, Tbf};
 use crate::progress::Progress;
@@ -41,6 +45,15 @@ pub(crate) struct Simulator {
     pub(crate) forgetful: bool,
     /// How many requests changed something.
     pub(crate) changes: u32,
+    /// The rules that exclude networks, and what they have counted.
+    pub(crate) rules: Option<Counted>,
+    tables_made: u64,
+    /// Whether the bucket has a lane beside it.
+    pub(crate) lanes: bool,
+    /// Whether the kernel has no lanes.
+    pub(crate) no_lanes: bool,
+    /// The errno of rules, if the kernel has none.
+    pub(crate) no_rules: Option<i32>,
     /// The errno of every change, if the kernel is to refuse.
     pub(crate) refuse: Option<i32>,
 }
@@ -55,6 +68,8 @@ impl Simulator {
             running: true,
             tx: 0,
             rx: 0,
+            lost: 0,
+            segment: 0,
         };
         Self {
             now: Duration::from_secs(1000),
@@ -67,6 +82,11 @@ impl Simulator {
             forgetful: false,
             changes: 0,
             refuse: None,
+            rules: None,
+            tables_made: 0,
+            lanes: false,
+            no_lanes: false,
+            no_rules: None,
         }
     }
 
@@ -89,6 +109,16 @@ impl Simulator {
             bucket.passed += u64::try_from(bytes / NANO).unwrap_or(u64::MAX);
         }
         link.tx += u64::try_from(bytes / NANO).unwrap_or(u64::MAX);
+    }
+
+    /// Sends `bytes` to an excluded network.
+    pub(crate) fn send_excluded(&mut self, bytes: u64) {
+        if let Some(link) = &mut self.link {
+            link.tx += bytes;
+        }
+        if let Some(rules) = &mut self.rules {
+            rules.tx_bytes += bytes;
+        }
     }
 
     /// Bytes sent so far.
@@ -160,8 +190,13 @@ impl Kernel for Simulator {
         }))
     }
 
-    fn shape(&mut self, _index: u32, tbf: &Tbf) -> io::Result<()> {
+    fn shape(&mut self, _index: u32, tbf: &Tbf, beside: bool) -> io::Result<bool> {
+        if beside && self.no_lanes {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         self.change()?;
+        let fresh = self.bucket.is_none() || self.lanes != beside;
+        self.lanes = beside;
         let passed = self.bucket.map_or(0, |bucket| bucket.passed);
         let tokens = u128::from(tbf.burst) * 1_000_000_000;
         self.bucket = Some(Installed {
@@ -169,6 +204,31 @@ impl Kernel for Simulator {
             tokens,
             passed,
         });
+        Ok(fresh)
+    }
+
+    fn exempt(&mut self, _link: &str, _networks: &[Network], received: bool) -> io::Result<()> {
+        if let Some(errno) = self.no_rules {
+            return Err(io::Error::from_raw_os_error(errno));
+        }
+        self.tables_made += 1;
+        self.rules = Some(Counted {
+            table: self.tables_made,
+            rules: Counted::rules_wanted(received),
+            ..Counted::default()
+        });
+        Ok(())
+    }
+
+    fn exempted(&mut self, _link: &Link) -> io::Result<Option<Seen>> {
+        Ok(self.rules.map(|counted| Seen {
+            counted,
+            ..Seen::default()
+        }))
+    }
+
+    fn unexempt(&mut self, _link: &str) -> io::Result<()> {
+        self.rules = None;
         Ok(())
     }
 
@@ -187,6 +247,10 @@ impl Kernel for Simulator {
         Ok(())
     }
 
+    fn rules_port(&self) -> u32 {
+        0
+    }
+
     fn fastest(&self, _name: &str) -> u64 {
         self.speed
     }
@@ -202,5 +266,6 @@ pub(crate) fn pfifo() -> Qdisc {
         options: vec![77, 0, 0, 0],
         bytes: 0,
         backlog: 0,
+        drops: 0,
     }
 }

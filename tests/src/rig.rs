@@ -234,6 +234,39 @@ impl Rig {
         links.iter().find(|link| link["interface"] == LINK).cloned()
     }
 
+    /// As [`Self::report`], of a look at the counters that began after the call.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn fresh_report(&self) -> Value {
+        let before = self.report().unwrap()["updated_at"].clone();
+        let (_, report) = wait_for("fresh figures", Duration::from_secs(10), || {
+            self.report()
+                .filter(|report| report["updated_at"] != before)
+        });
+        report
+    }
+
+    /// Has the helper look at the counters, whoever takes the figures.
+    ///
+    /// # Panics
+    /// When the call cannot be made.
+    pub fn look(&self) {
+        let output = Command::new("dbus-send")
+            .arg(format!("--bus={}", self.bus.address()))
+            .args(["--print-reply", "--dest=org.bwflow1.Helper"])
+            .args(["/org/bwflow1/helper", "org.bwflow1.Helper.Refresh"])
+            .output();
+        output.unwrap();
+    }
+
+    /// What the daemon keeps of the link's grant.
+    pub fn kept_grant(&self) -> Option<Value> {
+        let text = fs::read(self.directory().join("run/grants.json")).ok()?;
+        let kept: Value = serde_json::from_slice(&text).ok()?;
+        kept["links"].get(LINK).cloned()
+    }
+
     /// The link's state by `bwflowctl status --json`.
     ///
     /// # Panics

@@ -151,6 +151,7 @@ fn long_ledger(rig: &Rig) -> (u64, usize) {
         interface: LINK,
         slots: &slots,
         anchor: &anchor,
+        excluded: None,
     };
     store.commit(&[entry]).unwrap();
     drop(store);

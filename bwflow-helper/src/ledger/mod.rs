@@ -17,10 +17,19 @@ pub mod store;
 pub struct Totals {
     /// Bytes counted on the link.
     pub traffic: Counters,
+    /// What of that is not charged, because it went to or came from excluded networks.
+    pub excluded: Counters,
     /// Bytes added to the budget by hand.
     pub topup: u64,
     /// What was added to the used bytes to agree with a bill; may be negative.
     pub correction: i64,
+}
+
+impl Totals {
+    /// What is charged of the traffic, by direction.
+    pub const fn charged(&self) -> Counters {
+        self.traffic.less(self.excluded)
+    }
 }
 
 /// A plan and what has been booked against it, for one period.
@@ -59,7 +68,7 @@ impl Balance {
 
     /// Bytes charged, corrections included; never negative.
     pub const fn used(&self) -> u64 {
-        let Counters { tx, rx } = self.totals.traffic;
+        let Counters { tx, rx } = self.totals.charged();
         self.count
             .charge(tx, rx)
             .saturating_add_signed(self.totals.correction)
@@ -67,7 +76,7 @@ impl Balance {
 
     /// What to add to the corrections so that `wanted` bytes have been used.
     pub fn correction_to(&self, wanted: u64) -> i64 {
-        let Counters { tx, rx } = self.totals.traffic;
+        let Counters { tx, rx } = self.totals.charged();
         // Not from `used`, which is never negative though earlier corrections may outweigh all.
         let charged = self.count.charge(tx, rx);
         let now = i128::from(charged) + i128::from(self.totals.correction);
@@ -90,7 +99,7 @@ impl Balance {
         let accrued = self.accrued(usec);
         let left =
             |bytes: u64| difference(accrued, bytes.saturating_add_signed(self.totals.correction));
-        let Counters { tx, rx } = self.totals.traffic;
+        let Counters { tx, rx } = self.totals.charged();
         (left(tx), left(rx))
     }
 
@@ -145,6 +154,16 @@ mod tests {
         assert_eq!(balance.accrued(130 * DAY), 100);
         assert_eq!(balance.accrued(0), 40);
         assert_eq!(balance.accrued(200 * DAY), 100);
+    }
+
+    #[test]
+    fn a_bill_is_met_without_what_is_excluded() {
+        let mut balance = month(1000, 1000, 700);
+        balance.totals.excluded = Counters { tx: 300, rx: 5 };
+        assert_eq!(balance.used(), 400);
+        assert_eq!(balance.correction_to(450), 50);
+        balance.totals.correction = 50;
+        assert_eq!((balance.used(), balance.available(0)), (450, 550));
     }
 
     #[test]
@@ -240,7 +259,7 @@ mod tests {
         ) {
             let mut balance = month(1 << 49, 1 << 40, 0);
             balance.count = count;
-            balance.totals = Totals { traffic: Counters { tx, rx }, topup: 0, correction };
+            balance.totals = Totals { traffic: Counters { tx, rx }, correction, ..Totals::default() };
             let charged = i64::try_from(count.charge(tx, rx)).unwrap_or(0);
             prop_assert_eq!(i64::try_from(balance.used()).ok(), Some((charged + correction).max(0)));
             let left = i128::from(balance.accrued(t)) - i128::from(balance.used());

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 pub(super) const APPLICATION_ID: i32 = 0x6277_666c;
 
 /// The migrations in order; a ledger of schema version `n` has had the first `n` of them.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
 CREATE TABLE links (
     interface       TEXT PRIMARY KEY NOT NULL,
@@ -85,6 +85,27 @@ CREATE TABLE vnstat_marks (
 ALTER TABLE links ADD COLUMN tx_moved INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE links ADD COLUMN rx_moved INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE links ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;
+",
+    // What of the hours is not charged, and up to where that is known.
+    "
+CREATE TABLE excluded_hours (
+    interface  TEXT NOT NULL,
+    start_usec INTEGER NOT NULL,
+    tx         INTEGER NOT NULL CHECK (tx >= 0),
+    rx         INTEGER NOT NULL CHECK (rx >= 0),
+    PRIMARY KEY (interface, start_usec)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE exclusions (
+    interface     TEXT PRIMARY KEY NOT NULL,
+    epoch         INTEGER NOT NULL,
+    tx_counter    INTEGER NOT NULL,
+    rx_counter    INTEGER NOT NULL,
+    tx_room       INTEGER NOT NULL,
+    rx_room       INTEGER NOT NULL,
+    boot          TEXT NOT NULL,
+    boottime_usec INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ",
 ];
 

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use super::slot::Slot;
 use super::{Totals, schema};
 use crate::counter::{Anchor, Counters};
+use crate::exclusion::Exclusion;
 use crate::period::Period;
 
 mod past;
@@ -96,6 +97,8 @@ pub struct Entry<'a> {
     pub slots: &'a [Slot],
     /// The counters up to which everything is then charged.
     pub anchor: &'a Anchor,
+    /// Bytes of these or earlier slots that are not charged, and up to where that is then known.
+    pub excluded: Option<(&'a [Slot], &'a Exclusion)>,
 }
 
 /// The open ledger.
@@ -171,6 +174,57 @@ impl Store {
         })
     }
 
+    /// Up to where a link's excluded traffic was taken off; the default if none ever was.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn exclusion(&self, interface: &str) -> Result<Exclusion, StoreError> {
+        let found = self.explained(|db| {
+            let unsigned =
+                |row: &rusqlite::Row<'_>, column| row.get::<_, i64>(column).map(i64::cast_unsigned);
+            db.prepare_cached(
+                "SELECT epoch, tx_counter, rx_counter, tx_room, rx_room, boot, boottime_usec \
+                 FROM exclusions WHERE interface = ?1",
+            )?
+            .query_row([interface], |row| {
+                Ok(Exclusion {
+                    epoch: unsigned(row, 0)?,
+                    counters: Counters {
+                        tx: unsigned(row, 1)?,
+                        rx: unsigned(row, 2)?,
+                    },
+                    room: Counters {
+                        tx: unsigned(row, 3)?,
+                        rx: unsigned(row, 4)?,
+                    },
+                    boot: row.get::<_, String>(5)?.into(),
+                    boottime_usec: row.get(6)?,
+                })
+            })
+            .optional()
+        })?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// What of [`Self::traffic`] is not charged.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn excluded(&self, interface: &str, from: i64, to: i64) -> Result<Counters, StoreError> {
+        self.explained(|db| {
+            db.prepare_cached(
+                "SELECT COALESCE(SUM(tx), 0), COALESCE(SUM(rx), 0) FROM excluded_hours \
+                 WHERE interface = ?1 AND start_usec >= ?2 AND start_usec < ?3",
+            )?
+            .query_row(params![interface, from, to], |row| {
+                Ok(Counters {
+                    tx: row.get(0)?,
+                    rx: row.get(1)?,
+                })
+            })
+        })
+    }
+
     /// When a link was first seen, microseconds since the Unix epoch.
     ///
     /// # Errors
@@ -242,6 +296,7 @@ impl Store {
     pub fn totals(&self, interface: &str, period: &Period) -> Result<Totals, StoreError> {
         let seen = self.traffic(interface, period.start_usec, period.end_usec)?;
         let traffic = seen.plus(self.imported(interface, period)?);
+        let excluded = self.excluded(interface, period.start_usec, period.end_usec)?;
         self.explained(|db| {
             db.prepare_cached(
                 // In two halves: the sum of many large top-ups does not fit SQLite's integers.
@@ -257,6 +312,7 @@ impl Store {
                     let sum = (u128::from(high) << 32) + u128::from(low);
                     Ok(Totals {
                         traffic,
+                        excluded,
                         topup: u64::try_from(sum).unwrap_or(u64::MAX),
                         correction: row.get(2)?,
                     })
@@ -329,6 +385,9 @@ fn write(db: &mut Connection, entries: &[Entry<'_>]) -> rusqlite::Result<()> {
                 rx_moved = excluded.rx_moved",
         )?;
         for entry in entries {
+            if let Some((slots, exclusion)) = entry.excluded {
+                exclude(&transaction, entry.interface, slots, exclusion)?;
+            }
             for slot in entry.slots {
                 hour.execute(params![
                     entry.interface,
@@ -352,6 +411,43 @@ fn write(db: &mut Connection, entries: &[Entry<'_>]) -> rusqlite::Result<()> {
         }
     }
     transaction.commit()
+}
+
+fn exclude(
+    transaction: &rusqlite::Transaction<'_>,
+    interface: &str,
+    slots: &[Slot],
+    exclusion: &Exclusion,
+) -> rusqlite::Result<()> {
+    let mut hour = transaction.prepare_cached(
+        "INSERT INTO excluded_hours (interface, start_usec, tx, rx) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT DO UPDATE SET tx = tx + excluded.tx, rx = rx + excluded.rx",
+    )?;
+    for slot in slots {
+        hour.execute(params![
+            interface,
+            slot.start_usec,
+            slot.bytes.tx,
+            slot.bytes.rx
+        ])?;
+    }
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO exclusions (interface, epoch, tx_counter, rx_counter, \
+                                                tx_room, rx_room, boot, boottime_usec) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            interface,
+            exclusion.epoch.cast_signed(),
+            exclusion.counters.tx.cast_signed(),
+            exclusion.counters.rx.cast_signed(),
+            exclusion.room.tx.cast_signed(),
+            exclusion.room.rx.cast_signed(),
+            &*exclusion.boot,
+            exclusion.boottime_usec,
+        ])?;
+    Ok(())
 }
 
 /// Makes an empty ledger beside its place and moves it there, so that a crash on the way cannot
@@ -409,7 +505,7 @@ fn tune(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "cache_size", -256)?;
     db.pragma_update(None, "mmap_size", 0)?;
     db.pragma_update(None, "wal_autocheckpoint", 100)?;
-    db.set_prepared_statement_cache_capacity(8);
+    db.set_prepared_statement_cache_capacity(12);
     Ok(())
 }
 

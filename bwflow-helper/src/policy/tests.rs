@@ -1,3 +1,4 @@
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bwflow_proto::count::Count;
@@ -23,6 +24,7 @@ fn link(throttle: Throttle) -> Link {
         count: Count::Tx,
         throttle,
         min_rate: 8,
+        exclude: Vec::new(),
     }
 }
 
@@ -83,9 +85,13 @@ fn figures<'a>(
             window_usec: 1,
         },
         anchor,
+        exclusion: &NOTHING_EXCLUDED,
+        exclusion_fault: "",
         clock,
     }
 }
+
+static NOTHING_EXCLUDED: LazyLock<Exclusion> = LazyLock::new(Exclusion::default);
 
 #[test]
 fn a_grant_says_what_is_left_from_exactly_which_counters() {
@@ -104,6 +110,7 @@ fn a_grant_says_what_is_left_from_exactly_which_counters() {
         peak_bytes_per_second: 0,
         min_rate_bytes_per_second: 8,
         poll_interval_usec: 15_000_000,
+        exclusion: None,
     };
     assert_eq!(grant, expected);
 }
@@ -223,4 +230,29 @@ proptest! {
         }
         prop_assert!(used <= link.budget_bytes + tolerance);
     }
+}
+
+#[test]
+fn what_is_excluded_is_neither_used_nor_forgotten() {
+    let (mut link, clock, anchor) = (link(Throttle::Drip), clock(END / 2), anchor());
+    link.exclude = vec!["10.0.0.0/8".parse().expect("a network")];
+    let exclusion = Exclusion {
+        epoch: 9,
+        counters: Counters { tx: 700, rx: 800 },
+        ..Exclusion::default()
+    };
+    let mut figures = figures(&link, 20_000_000, Some(&anchor), &clock);
+    (figures.exclusion, figures.exclusion_fault) = (&exclusion, "no rules");
+    figures.balance.totals.excluded = Counters {
+        tx: 5_000_000,
+        rx: 9,
+    };
+    let (grant, view) = (figures.grant(&config(&link)), figures.view(&config(&link)));
+    assert_eq!(grant.available_bytes, 35_000_000);
+    let told = grant.exclusion.expect("networks are excluded");
+    assert_eq!((told.epoch, told.tx_bytes, told.rx_bytes), (9, 700, 800));
+    assert_eq!(told.networks, ["10.0.0.0/8"]);
+    assert_eq!((view.used_bytes, view.tx_bytes), (15_000_000, 20_000_000));
+    assert_eq!(view.excluded_bytes, Some(5_000_000));
+    assert_eq!(view.exclusion_fault.as_deref(), Some("no rules"));
 }

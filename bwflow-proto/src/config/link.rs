@@ -89,6 +89,11 @@ pub(super) fn resolve(
         Given::Not => Count::default(),
         Given::Wrong => return None,
     };
+    let exclude = match plan.exclude {
+        Given::Is(networks, _) => networks,
+        Given::Not => Vec::new(),
+        Given::Wrong => return None,
+    };
     Some(Link {
         interface: named.interface,
         budget_bytes: budget,
@@ -98,6 +103,7 @@ pub(super) fn resolve(
         count,
         throttle,
         min_rate,
+        exclude,
     })
 }
 

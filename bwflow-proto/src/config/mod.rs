@@ -1,5 +1,6 @@
 //! The configuration `/etc/bwflow/config.toml`: its meaning, after every check has passed.
 
+mod exclude;
 mod link;
 mod load;
 mod parse;
@@ -25,6 +26,7 @@ pub use render::{Style, position, render};
 pub use schema::keys;
 
 use crate::count::Count;
+use crate::network::Network;
 
 /// Where the configuration is looked for when nobody says otherwise.
 pub const PATH: &str = "/etc/bwflow/config.toml";
@@ -59,6 +61,8 @@ pub struct Link {
     pub throttle: Throttle,
     /// The rate below which a link is not held merely to repay a debt, bytes per second.
     pub min_rate: u64,
+    /// Networks whose traffic is neither charged nor held back, none within another.
+    pub exclude: Vec<Network>,
 }
 
 /// What a link is held to once its budget is used up.

@@ -1,13 +1,14 @@
 //! What a table says about a link's plan, before defaults are filled in.
 
 use jiff::tz::TimeZone;
-use toml::de::DeValue;
 
 use super::Throttle;
+use super::exclude::networks;
 use super::problem::Problems;
 use super::section::{Entry, Section};
 use super::value::{Given, amount, gigabytes, text, timezone, unit_error, whole};
 use crate::count::Count;
+use crate::network::Network;
 use crate::units::{parse_rate, quoted};
 
 /// The keys of `[bandwidth]` and `[throttle]`, all of which a `[[link]]` may have too.
@@ -20,14 +21,12 @@ pub(super) struct Plan {
     pub(super) count: Given<Count>,
     pub(super) throttle: Given<Throttle>,
     pub(super) min_rate: Given<u64>,
+    pub(super) exclude: Given<Vec<Network>>,
 }
 
 impl Plan {
     /// Reads whichever of the keys `section` holds.
     pub(super) fn read(section: &Section<'_>, problems: &mut Problems) -> Self {
-        if let Some(entry) = section.get("exclude") {
-            refuse_exclusions(entry, problems);
-        }
         Self {
             budget: bytes(section, "monthly_budget", "monthly_budget_gb", problems),
             burst: bytes(section, "pre_charge", "pre_charge_gb", problems),
@@ -37,6 +36,7 @@ impl Plan {
             timezone: Given::read(section.get("timezone"), problems, timezone),
             count: Given::read(section.get("count"), problems, count),
             throttle: Given::read(section.get("rate"), problems, throttle),
+            exclude: Given::read(section.get("exclude"), problems, networks),
             min_rate: Given::read(section.get("min_rate"), problems, |entry, problems| {
                 let rate = parse_rate(text(entry, "64 kbit/s", problems)?);
                 rate.map_err(|error| unit_error(entry, &error, problems))
@@ -56,6 +56,7 @@ impl Plan {
             count: self.count.or(defaults.count),
             throttle: self.throttle.or(defaults.throttle),
             min_rate: self.min_rate.or(defaults.min_rate),
+            exclude: self.exclude.or(defaults.exclude),
         }
     }
 }
@@ -110,18 +111,5 @@ fn throttle(entry: Entry<'_>, problems: &mut Problems) -> Option<Throttle> {
             unit_error(entry, &error, problems);
             None
         }
-    }
-}
-
-fn refuse_exclusions(entry: Entry<'_>, problems: &mut Problems) {
-    match entry.value.get_ref() {
-        DeValue::Array(networks) if networks.is_empty() => {}
-        _ => problems.error(
-            entry.span(),
-            "`exclude` is not supported by this version",
-            Some(
-                "write exclude = [] or leave it out: every byte of the link is charged".to_owned(),
-            ),
-        ),
     }
 }

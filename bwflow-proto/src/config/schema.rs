@@ -70,16 +70,19 @@ pub fn keys() -> Vec<(&'static str, Vec<&'static str>)> {
         ("[alerts]", ALERTS),
         ("[spend]", SPEND),
     ];
-    let of_use = |key: &&str| is_offered(key) || *key == "exclude";
     tables
         .into_iter()
-        .map(|(table, keys)| (table, keys.iter().copied().filter(of_use).collect()))
+        .map(|(table, keys)| {
+            (
+                table,
+                keys.iter().copied().filter(|key| is_offered(key)).collect(),
+            )
+        })
         .collect()
 }
 
 /// Read, so that a file of a later version is understood, but of no use in this one.
 const NOT_OFFERED: &[&str] = &[
-    "exclude",
     "spend",
     "check_interval",
     "cost_interval",
@@ -106,6 +109,7 @@ pub(super) fn example(key: &str) -> Option<&'static str> {
         "billing_day" => "1",
         "timezone" => "\"Europe/Berlin\"",
         "count" => "\"tx\"",
+        "exclude" => "[\"10.0.0.0/8\"]",
         "interface" => "\"eth0\"",
         "rate" => "\"drip\"",
         "min_rate" => "\"64 kbit/s\"",

@@ -54,9 +54,8 @@ impl<'a> Section<'a> {
                 let absent = known
                     .iter()
                     .copied()
-                    // A misspelt [spend] must not be passed over; a misspelt `exclude` is refused
-                    // either way.
-                    .filter(|key| !table.contains_key(*key) && *key != "exclude");
+                    // A misspelt [spend] must not be passed over.
+                    .filter(|key| !table.contains_key(*key));
                 found = nearest(word, absent);
                 let hint = hint_for(word, found, name, known);
                 let message = if name.is_empty() && is_table(value.get_ref()) {

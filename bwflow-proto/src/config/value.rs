@@ -51,7 +51,7 @@ impl<T> Given<T> {
 }
 
 /// Reports that the value has the wrong type.
-fn wrong_type(entry: Entry<'_>, wanted: &str, hint: String, problems: &mut Problems) {
+pub(super) fn wrong_type(entry: Entry<'_>, wanted: &str, hint: String, problems: &mut Problems) {
     let is = match entry.value.get_ref() {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a whole number",

@@ -40,6 +40,10 @@ struct Link<'a> {
     exhausted_at: Option<String>,
     topup_bytes: Option<u64>,
     correction_bytes: Option<i64>,
+    /// Null unless networks are excluded, or were in this period.
+    excluded_bytes: Option<u64>,
+    /// Why those networks are charged all the same; null when they are not.
+    exclusion_fault: Option<&'a str>,
     updated_at: Option<String>,
     tx_bytes: Option<u64>,
     rx_bytes: Option<u64>,
@@ -87,6 +91,8 @@ fn link(record: &LinkRecord) -> Link<'_> {
         exhausted_at: ledger.and_then(|ledger| rfc3339(ledger.exhausted_at_usec)),
         topup_bytes: ledger.map(|ledger| ledger.topup_bytes),
         correction_bytes: ledger.map(|ledger| ledger.correction_bytes),
+        excluded_bytes: ledger.and_then(|ledger| ledger.excluded_bytes),
+        exclusion_fault: ledger.and_then(|ledger| ledger.exclusion_fault.as_deref()),
         updated_at: ledger.and_then(|ledger| rfc3339(ledger.updated_at_usec)),
         tx_bytes: ledger.map(|ledger| ledger.tx_bytes),
         rx_bytes: ledger.map(|ledger| ledger.rx_bytes),
@@ -139,6 +145,8 @@ mod tests {
                 "exhausted_at": null,
                 "topup_bytes": 0,
                 "correction_bytes": 0,
+                "excluded_bytes": null,
+                "exclusion_fault": null,
                 "updated_at": "2026-11-22T04:30:00Z",
                 "tx_bytes": 86_500_000_000_u64,
                 "rx_bytes": 3_000_000_000_u64,

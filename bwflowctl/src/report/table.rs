@@ -17,7 +17,12 @@ pub(super) fn render(links: &[LinkRecord], color: bool) -> String {
         return String::new();
     }
     let grids = [now(links), accrual(links), period(links)];
-    let notes: Vec<String> = links.iter().flat_map(by_hand::notes).collect();
+    let faults = links.iter().filter_map(LinkRecord::exclusion_note);
+    let notes: Vec<String> = links
+        .iter()
+        .flat_map(by_hand::notes)
+        .chain(faults)
+        .collect();
     grids.map(|grid| grid.render(color)).join("\n") + &by_hand::paragraph(&notes)
 }
 
@@ -83,12 +88,17 @@ fn period(links: &[LinkRecord]) -> Grid {
     let ledgers = || links.iter().filter_map(|link| link.ledger.as_ref());
     let has_topup = ledgers().any(|ledger| ledger.topup_bytes != 0);
     let has_correction = ledgers().any(|ledger| ledger.correction_bytes != 0);
+    let excluded = |ledger: &LedgerView| ledger.excluded_bytes.unwrap_or(0);
+    let has_excluded = ledgers().any(|ledger| excluded(ledger) != 0);
     let mut columns = vec![("LINK", Words), ("PERIOD", Words)];
     if has_topup {
         columns.push(("TOP-UP", Figures));
     }
     if has_correction {
         columns.push(("CORRECTION", Figures));
+    }
+    if has_excluded {
+        columns.push(("EXCLUDED", Figures));
     }
     columns.extend([("COUNTED", Words), ("SOURCE", Words), ("AS OF", Words)]);
     let mut grid = Grid::new(columns);
@@ -102,6 +112,9 @@ fn period(links: &[LinkRecord]) -> Grid {
             cells.push(shown(ledger, |ledger| {
                 format_signed_bytes(ledger.correction_bytes)
             }));
+        }
+        if has_excluded {
+            cells.push(shown(ledger, |ledger| format_bytes(excluded(ledger))));
         }
         cells.extend([
             shown(link.counted(), str::to_owned),

@@ -34,6 +34,8 @@ struct Link<'a> {
     override_claim: Option<ClaimRecord<'a>>,
     pending_topups: Vec<TopUpRecord<'a>>,
     pending_corrections: Vec<CorrectionRecord<'a>>,
+    /// Why excluded networks are charged and held back all the same; null when they are not.
+    exclusion_fault: Option<&'a str>,
 }
 
 /// One line with its line feed.
@@ -75,6 +77,7 @@ fn link(record: &LinkRecord) -> Link<'_> {
         override_claim: record.override_claim.as_ref().map(ClaimRecord::of),
         pending_topups: TopUpRecord::among(&record.pending_top_ups),
         pending_corrections: CorrectionRecord::among(&record.pending_top_ups),
+        exclusion_fault: record.exclusion_fault(),
     }
 }
 
@@ -119,11 +122,11 @@ mod tests {
              {\"interface\":\"eth0\",\"state\":\"throttled\",\"limit_bytes_per_second\":125000,\
              \"reason\":\"all that has accrued is used\",\"since\":\"2026-11-22T00:00:00Z\",\
              \"available_bytes\":-7,\"until\":\"2026-12-01T00:00:00Z\",\
-             \"throttle\":null,\"override\":null,\"pending_topups\":[],\"pending_corrections\":[]},\
+             \"throttle\":null,\"override\":null,\"pending_topups\":[],\"pending_corrections\":[],\"exclusion_fault\":null},\
              {\"interface\":\"wg0\",\"state\":\"blocked\",\"limit_bytes_per_second\":null,\
              \"reason\":\"htb 1: is in the way\",\"since\":null,\
              \"available_bytes\":null,\"until\":null,\
-             \"throttle\":null,\"override\":null,\"pending_topups\":[],\"pending_corrections\":[]}],\"daemon\":\"present\"}\n"
+             \"throttle\":null,\"override\":null,\"pending_topups\":[],\"pending_corrections\":[],\"exclusion_fault\":null}],\"daemon\":\"present\"}\n"
         );
         assert_eq!(
             render(&Snapshot::default()).unwrap(),

@@ -27,7 +27,12 @@ pub(super) fn render(snapshot: &Snapshot, color: bool) -> String {
 /// With the reasons beside the figures if they fit, else below them.
 fn links(links: &[LinkRecord], color: bool) -> String {
     let is_wide = |text: &str| text.lines().any(|line| line.chars().count() > WIDTH);
-    let notes: Vec<String> = links.iter().flat_map(by_hand::notes).collect();
+    let faults = links.iter().filter_map(LinkRecord::exclusion_note);
+    let notes: Vec<String> = links
+        .iter()
+        .flat_map(by_hand::notes)
+        .chain(faults)
+        .collect();
     let beside = grid(links, true);
     if !is_wide(&beside.render(false)) {
         return beside.render(color) + &paragraph(&notes);

@@ -1,5 +1,6 @@
 //! `org.bwflow1.Enforcer`: what only the helper's user may call.
 
+use bwflow_proto::exclusion::Excluded;
 use bwflow_proto::grant::Grant;
 use bwflow_proto::ledger::LedgerView;
 use tokio::sync::{mpsc, oneshot};
@@ -26,10 +27,10 @@ impl Enforcer {
         }
     }
 
-    async fn pass_on(
+    async fn pass_on<T>(
         &self,
-        command: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Command,
-    ) -> Result<(), Error> {
+        command: impl FnOnce(oneshot::Sender<Result<T, String>>) -> Command,
+    ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         let stopping = |_| Error::Failed("bwflowd is stopping".to_owned());
         self.commands
@@ -48,7 +49,8 @@ impl Enforcer {
     /// Replaces the grant of a link: Count (s), InterfaceIndex (u), TxCounter (t), RxCounter (t),
     /// BoottimeUSec (t), AvailableBytes (x), AvailableReceiveBytes (x), DripBytesPerSecond (t),
     /// RateBytesPerSecond (t), PeakBytesPerSecond (t), MinRateBytesPerSecond (t), PollIntervalUSec
-    /// (t). The link's object appears with its first grant or ledger.
+    /// (t), and where networks are excluded Exclusion (a{sv}): Networks (as), Epoch (t), TxBytes
+    /// (t), RxBytes (t). The link's object appears with its first grant or ledger.
     async fn set_grant(
         &self,
         #[zbus(header)] header: Header<'_>,
@@ -98,6 +100,20 @@ impl Enforcer {
     ) -> Result<(), Error> {
         self.doorkeeper.admit(connection, &header).await?;
         self.pass_on(|reply| Command::ConfirmTopUps(interface, ids, reply))
+            .await
+    }
+
+    /// How much of a link's traffic was of the networks that its grants exclude: Epoch (t), TxBytes
+    /// (t), RxBytes (t), and Fault (s), why nothing can be excluded now. Within an epoch the bytes
+    /// never fall; another epoch began at zero after the last figures of the one before.
+    async fn excluded(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        interface: String,
+    ) -> Result<Excluded, Error> {
+        self.doorkeeper.admit(connection, &header).await?;
+        self.pass_on(|reply| Command::Excluded(interface, reply))
             .await
     }
 }

@@ -120,7 +120,8 @@ fn start(kernel: Simulator, directory: &TempDir, boots: u32) -> Enforcer<Simulat
     let grants = Grants::open(directory.path(), &boot);
     let memory = Memory::open(directory.path());
     let shaped = kernel.tbf().is_some();
-    let mut enforcer = Enforcer::new(kernel, memory, store, grants, Arc::default());
+    let exclusions = Exclusions::open(directory.path(), &boot);
+    let mut enforcer = Enforcer::new(kernel, memory, store, grants, exclusions, Arc::default());
     if shaped {
         enforcer.adopt(NAME);
     }

@@ -12,6 +12,7 @@ const IFINFOMSG: usize = 16;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
 const IFLA_STATS64: u16 = 23;
+const IFLA_GSO_MAX_SIZE: u16 = 41;
 const IFF_UP: u32 = 1;
 const IFF_LOWER_UP: u32 = 1 << 16;
 const ENODEV: i32 = 19;
@@ -31,6 +32,10 @@ pub struct Link {
     pub tx: u64,
     /// Bytes received, `IFLA_STATS64` `rx_bytes`.
     pub rx: u64,
+    /// Packets that did not leave though they were to, `tx_errors` and `tx_dropped`.
+    pub lost: u64,
+    /// The largest segment that the stack hands over uncut, bytes.
+    pub segment: u32,
 }
 
 impl Link {
@@ -62,11 +67,15 @@ impl Link {
                     let name = value.strip_suffix(&[0]).unwrap_or(value);
                     link.name = String::from_utf8_lossy(name).into_owned();
                 }
+                IFLA_GSO_MAX_SIZE => link.segment = u32::from_ne_bytes(*value.first_chunk()?),
                 IFLA_MTU => link.mtu = u32::from_ne_bytes(*value.first_chunk()?),
                 IFLA_STATS64 => {
                     // struct rtnl_link_stats64: rx_packets, tx_packets, rx_bytes, tx_bytes, ...
                     link.rx = u64::from_ne_bytes(*value.get(16..)?.first_chunk()?);
                     link.tx = u64::from_ne_bytes(*value.get(24..)?.first_chunk()?);
+                    let errors = u64::from_ne_bytes(*value.get(40..)?.first_chunk()?);
+                    let dropped = u64::from_ne_bytes(*value.get(56..)?.first_chunk()?);
+                    link.lost = errors.saturating_add(dropped);
                     counted = true;
                 }
                 _ => {}

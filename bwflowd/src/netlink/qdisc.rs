@@ -27,6 +27,9 @@ impl Handle {
     /// By this major number bwflow's own discipline is known.
     pub const OURS: Self = Self(0xb0f1_0000);
 
+    /// Our bucket, when it isn't at the root itself but beside another lane.
+    pub const BUCKET: Self = Self(0xb0f4_0000);
+
     /// The queue inside our own has one of these. The kernel makes a new discipline for a handle
     /// that is not there, and only changes the old one otherwise.
     pub const QUEUES: [Self; 2] = [Self(0xb0f2_0000), Self(0xb0f3_0000)];
@@ -80,9 +83,16 @@ pub struct Qdisc {
     pub bytes: u64,
     /// Bytes that wait in it.
     pub backlog: u32,
+    /// Packets that it has dropped.
+    pub drops: u32,
 }
 
 impl Qdisc {
+    /// Whether it's what we put at a link's root: our bucket, or the lanes with our bucket in one.
+    pub fn is_ours(&self) -> bool {
+        self.handle == Handle::OURS && matches!(self.kind.as_str(), "tbf" | "htb")
+    }
+
     /// Reads an `RTM_NEWQDISC` or `RTM_DELQDISC` message; `None` for anything else.
     pub fn parse(message: Message<'_>) -> Option<Self> {
         if !matches!(message.kind, RTM_NEWQDISC | RTM_DELQDISC) || message.payload.len() < TCMSG {
@@ -106,6 +116,7 @@ impl Qdisc {
             options: Vec::new(),
             bytes: 0,
             backlog: 0,
+            drops: 0,
         };
         for attribute in attributes(message.payload, TCMSG) {
             let value = attribute.value();
@@ -126,6 +137,8 @@ impl Qdisc {
                             TCA_STATS_QUEUE => {
                                 let backlog = stats_value.get(4..)?.first_chunk()?;
                                 qdisc.backlog = u32::from_ne_bytes(*backlog);
+                                let drops = stats_value.get(8..)?.first_chunk()?;
+                                qdisc.drops = u32::from_ne_bytes(*drops);
                             }
                             _ => {}
                         }
@@ -201,7 +214,15 @@ impl Socket {
     /// # Errors
     /// What the kernel or the socket reports.
     pub fn root_qdisc(&mut self, index: u32) -> io::Result<Option<Qdisc>> {
-        let body = header(index, Parent::Root, Handle(0));
+        self.qdisc_at(index, Parent::Root)
+    }
+
+    /// As [`Self::root_qdisc`], for what is attached anywhere.
+    ///
+    /// # Errors
+    /// What the kernel or the socket reports.
+    pub fn qdisc_at(&mut self, index: u32, parent: Parent) -> io::Result<Option<Qdisc>> {
+        let body = header(index, parent, Handle(0));
         let mut found = None;
         // Without the echo the kernel tells only those who listen for notifications
         // (`qdisc_notify` in `net/sched/sch_api.c`).

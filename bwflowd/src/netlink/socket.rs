@@ -1,12 +1,15 @@
-//! A blocking request/reply socket to rtnetlink.
+//! A blocking request/reply socket to rtnetlink or nfnetlink.
 //!
-//! The kernel answers rtnetlink requests inside the `send` call, so that waiting for the reply
+//! The kernel answers such requests inside the `send` call, so that waiting for the reply
 //! costs microseconds and an asynchronous socket would buy nothing.
 
 use std::io;
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NlaBuffer, NlasIterator};
-use netlink_sys::{Socket as RawSocket, SocketAddr, protocols::NETLINK_ROUTE};
+use netlink_sys::{
+    Socket as RawSocket, SocketAddr,
+    protocols::{NETLINK_NETFILTER, NETLINK_ROUTE},
+};
 
 const HEADER: usize = 16;
 const NLMSG_ERROR: u16 = 2;
@@ -28,7 +31,18 @@ pub struct Message<'a> {
     pub payload: &'a [u8],
 }
 
-/// A connection to rtnetlink.
+/// One request of a [`Socket::batch`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// `nlmsg_type`.
+    pub kind: u16,
+    /// `nlmsg_flags` but `NLM_F_REQUEST`.
+    pub flags: u16,
+    /// What follows the netlink header.
+    pub body: Vec<u8>,
+}
+
+/// A connection to rtnetlink or nfnetlink.
 pub struct Socket {
     raw: RawSocket,
     port: u32,
@@ -42,7 +56,19 @@ impl Socket {
     /// # Errors
     /// What `socket(2)` and `bind(2)` report.
     pub fn open() -> io::Result<Self> {
-        let mut raw = RawSocket::new(NETLINK_ROUTE)?;
+        Self::open_for(NETLINK_ROUTE)
+    }
+
+    /// As [`Self::open`], but to nfnetlink.
+    ///
+    /// # Errors
+    /// What `socket(2)` and `bind(2)` report; `EPROTONOSUPPORT` when the kernel has no netfilter.
+    pub fn open_netfilter() -> io::Result<Self> {
+        Self::open_for(NETLINK_NETFILTER)
+    }
+
+    fn open_for(protocol: isize) -> io::Result<Self> {
+        let mut raw = RawSocket::new(protocol)?;
         let port = raw.bind_auto()?.port_number();
         raw.connect(&SocketAddr::new(0, 0))?;
         Ok(Self {
@@ -91,6 +117,49 @@ impl Socket {
             if !interrupted {
                 return Ok(collected);
             }
+        }
+    }
+
+    /// Sends several requests as one datagram, of which the kernel carries out all or none.
+    ///
+    /// # Errors
+    /// The first errno of the kernel's, or what the socket reports.
+    pub fn batch(&mut self, requests: &[Request]) -> io::Result<()> {
+        let mut datagram = Vec::new();
+        for request in requests {
+            self.sequence = self.sequence.wrapping_add(1);
+            let flags = request.flags | NLM_F_REQUEST;
+            datagram.extend(frame(request.kind, flags, self.sequence, &request.body));
+        }
+        // Left over from a request whose reply was not read to its end.
+        while self.receive_now()? {}
+        self.raw.send(&datagram, 0)?;
+        // All that the kernel has to say is there by now.
+        let mut refused = None;
+        let mut answered = false;
+        while self.receive_now()? {
+            for message in messages(&self.buffer) {
+                let (_, message) = message?;
+                if message.kind == NLMSG_ERROR {
+                    answered = true;
+                    refused = refused.or(errno(message.payload).err());
+                }
+            }
+        }
+        match refused {
+            Some(error) => Err(error),
+            None if answered => Ok(()),
+            None => Err(io::Error::other("the kernel did not answer")),
+        }
+    }
+
+    /// Reads a datagram that is there already; whether there was one.
+    fn receive_now(&mut self) -> io::Result<bool> {
+        self.buffer.clear();
+        match self.raw.recv(&mut self.buffer, nix::libc::MSG_DONTWAIT) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

@@ -37,6 +37,7 @@ impl Shaper {
     /// # Errors
     /// What rtnetlink reports; a link that is gone is no error.
     pub fn release(&mut self, kernel: &mut impl Kernel, memory: &Memory) -> io::Result<()> {
+        self.take_rules_off(kernel)?;
         let Some(link) = kernel.link(&self.name)? else {
             return Ok(());
         };
@@ -53,6 +54,7 @@ impl Shaper {
         kernel: &mut impl Kernel,
         memory: &Memory,
     ) -> io::Result<()> {
+        self.take_rules_off(kernel)?;
         if kernel.root(index)? == Root::Ours {
             self.take_off(index, kernel, memory)?;
             info!(link = self.name, "limit taken off");

@@ -9,6 +9,8 @@ use super::*;
 use crate::foreign::Root;
 use crate::simulator::{NAME, Simulator, pfifo};
 
+mod exempt;
+
 const GIGABIT: u64 = 125_000_000;
 const GB: i64 = 1_000_000_000;
 const DAY: Duration = Duration::from_secs(86_400);

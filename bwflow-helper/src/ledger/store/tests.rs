@@ -32,6 +32,7 @@ fn book(store: &mut Store, interface: &str, slots: &[Slot], anchor: &Anchor) {
             interface,
             slots,
             anchor,
+            excluded: None,
         }])
         .unwrap();
 }
@@ -108,6 +109,7 @@ fn a_refused_commit_changes_nothing() {
         interface: "eth0",
         slots: &[slot(1, 5, 6)],
         anchor: &anchor(2, 2),
+        excluded: None,
     };
     store.commit(&[entry]).unwrap_err();
     assert_eq!(store.anchor("eth0").unwrap(), Some(anchor(1, 1)));
