@@ -6,13 +6,14 @@
 use std::fs::File;
 use std::io::{self, IsTerminal as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
-use nix::unistd::{Pid, geteuid, getpgrp, pipe, tcgetpgrp};
+use nix::unistd::{Pid, geteuid, getpgrp, getuid, pipe, tcgetpgrp};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
@@ -52,7 +53,7 @@ impl Agent {
         let process = Command::new(PROGRAM)
             .arg("--notify-fd")
             .arg(theirs.as_raw_fd().to_string())
-            .arg("--fallback")
+            .args(has_session().then_some("--fallback"))
             // Data may be on its way through our standard output.
             .stdout(Stdio::from(terminal.try_clone().ok()?))
             .kill_on_drop(true)
@@ -97,6 +98,14 @@ impl Agent {
             let _ = tcsetattr(&self.terminal, SetArg::TCSAFLUSH, before);
         }
     }
+}
+
+/// Whether logind knows this user, whose desktop may have an agent of its own to go before ours. For
+/// whom it does not know, polkit passes over agents that stand back.
+fn has_session() -> bool {
+    Path::new("/run/systemd/users")
+        .join(getuid().to_string())
+        .exists()
 }
 
 /// A pipe of which the agent inherits the end that is written to, and only that one.

@@ -4,6 +4,8 @@
 
 pub(crate) mod answers;
 mod apply;
+mod collect;
+mod decide;
 mod file;
 mod interrupt;
 mod mend;
@@ -17,18 +19,17 @@ use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use bwflow_proto::config::{Config, PATH, Problem, load_str};
-use bwflow_proto::vnstat;
 
-use answers::{Answers, Known, burst_of, link_of};
+use answers::{Answers, link_of};
 use apply::{Acts, DAEMON, HELPER, apply};
-use question::{Links, Question};
+use question::Links;
 
 use crate::args::Init;
 use crate::check_config::file as config_file;
 use crate::failure::Failure;
 use crate::grid::printable;
 use crate::host;
-use crate::host::service::{has_systemd, is_active, is_installed};
+use crate::host::service::{has_systemd, is_active};
 use crate::host::vnstat::Vnstat;
 use crate::output::Output;
 
@@ -64,7 +65,7 @@ pub(crate) fn run(args: &Init, output: &mut Output) -> Result<(), Failure> {
     if is_asking {
         terminal::say(&introduction(&links, found.as_ref()))?;
     }
-    let answers = collect(args, old.as_ref(), &links, is_asking)?;
+    let answers = collect::collect(args, old.as_ref(), &links, is_asking)?;
     let text = plan(path, before.as_deref(), &answers)?;
     if args.print {
         return output.data(&text);
@@ -72,7 +73,7 @@ pub(crate) fn run(args: &Init, output: &mut Output) -> Result<(), Failure> {
     let config = show(path, before.as_deref(), &text, is_asking, output)?;
     let changes = before.as_deref().is_some_and(|before| before != text);
     let is_new = before.is_none();
-    if (is_new || changes) && !may_write(args, path, changes, is_asking)? {
+    if (is_new || changes) && !decide::may_write(args, path, changes, is_asking)? {
         output.talk("nothing was changed");
         return Ok(());
     }
@@ -80,8 +81,8 @@ pub(crate) fn run(args: &Init, output: &mut Output) -> Result<(), Failure> {
     let acts = Acts {
         path,
         text: &text,
-        vnstat: decide_vnstat(args, is_ours, &config, found.as_ref(), is_asking, output)?,
-        start: decide_start(args, is_ours && (is_new || changes), is_asking)?,
+        vnstat: decide::mend_vnstat(args, is_ours, &config, found.as_ref(), is_asking, output)?,
+        start: decide::start_services(args, is_ours && (is_new || changes), is_asking)?,
     };
     if !is_new && !changes && !acts.vnstat && !acts.start {
         output.talk(&format!(
@@ -215,106 +216,6 @@ fn introduction(links: &Links, found: Option<&Vnstat>) -> String {
     )
 }
 
-/// All answers: from flags, from people, or from what is likely.
-fn collect(
-    args: &Init,
-    old: Option<&Config>,
-    links: &Links,
-    is_asking: bool,
-) -> Result<Answers, Failure> {
-    let mut known = Known::from_flags(args);
-    if let (Some(burst), Some(budget)) = (known.burst, known.budget) {
-        burst_of(burst, budget).map_err(|why| Failure::Configuration(format!("--burst: {why}")))?;
-    }
-    let mut missing = Vec::new();
-    for question in Question::ALL {
-        if question.is_answered(&known) {
-            continue;
-        }
-        let likely = likely(args, old, links, known.interface.as_deref());
-        if is_asking {
-            terminal::ask(question, &mut known, &likely, links)?;
-        } else if args.yes {
-            take_default(question, &mut known, &likely, links)?;
-        } else {
-            missing.push(question.flag());
-        }
-    }
-    if !missing.is_empty() {
-        return Err(Failure::Configuration(format!(
-            "standard input is no terminal, so nobody can be asked\nhint: give {}, or --yes for their defaults",
-            missing.join(", ")
-        )));
-    }
-    let answers = known
-        .complete()
-        .ok_or_else(|| Failure::Failed("not all questions were answered".to_owned()))?;
-    burst_of(answers.burst, answers.budget)
-        .map_err(|why| Failure::Configuration(format!("--burst: {why}")))?;
-    Ok(answers)
-}
-
-/// What the answers most likely are: the preset's, then those of the file, then what the host has.
-fn likely(args: &Init, old: Option<&Config>, links: &Links, interface: Option<&str>) -> Known {
-    let preset = args
-        .preset
-        .as_ref()
-        .map(Known::from_preset)
-        .unwrap_or_default();
-    let wanted = interface.or(links.default.first().map(String::as_str));
-    let link = old.and_then(|old| {
-        let named = wanted.and_then(|name| link_of(old, name));
-        named.or_else(|| old.links.first())
-    });
-    let host = Known {
-        interface: links.default.first().cloned(),
-        ..Known::default()
-    };
-    preset
-        .or(link.map(Known::from_link).unwrap_or_default())
-        .or(host)
-}
-
-/// Answers for somebody who does not want to be asked.
-fn take_default(
-    question: Question,
-    known: &mut Known,
-    likely: &Known,
-    links: &Links,
-) -> Result<(), Failure> {
-    let wanting = |why: &str| Err(Failure::Configuration(why.to_owned()));
-    match question {
-        Question::Interface => {
-            let is_among = likely
-                .interface
-                .as_ref()
-                .is_some_and(|link| links.default.contains(link));
-            let Some(link) = likely.interface.clone() else {
-                return wanting(
-                    "no link has a default route; say --interface with the one that has the budget",
-                );
-            };
-            if is_among && links.default.len() > 1 {
-                let names = printable(&links.default.join(", "));
-                return wanting(&format!(
-                    "several links have a default route; say --interface with one of {names}"
-                ));
-            }
-            known.interface = Some(link);
-            Ok(())
-        }
-        Question::Budget if likely.budget.is_none() => wanting(
-            "what the plan pays for is not known; say --budget, or --preset with a provider's (see --list-presets)",
-        ),
-        _ => {
-            let default = question.default(known, likely).unwrap_or_default();
-            question
-                .answer(&default, known, links)
-                .map_err(|why| Failure::Configuration(format!("{}: {why}", question.flag())))
-        }
-    }
-}
-
 /// The file with the answers in it, checked as the services check it.
 fn plan(path: &Path, before: Option<&str>, answers: &Answers) -> Result<String, Failure> {
     let text = match before {
@@ -360,81 +261,6 @@ fn show(
         output.talk(&format!("{note}\n"));
     }
     Ok(loaded.config)
-}
-
-fn may_write(args: &Init, path: &Path, changes: bool, is_asking: bool) -> Result<bool, Failure> {
-    if args.force || (!is_asking && !changes) {
-        return Ok(true);
-    }
-    if is_asking {
-        return terminal::confirm(&format!("Write {}?", path.display()));
-    }
-    Err(Failure::Configuration(format!(
-        "{} is there already and would be changed\nhint: --force changes it and keeps a copy, --print shows what it would be",
-        path.display()
-    )))
-}
-
-fn decide_vnstat(
-    args: &Init,
-    is_ours: bool,
-    config: &Config,
-    found: Option<&Vnstat>,
-    is_asking: bool,
-    output: &Output,
-) -> Result<bool, Failure> {
-    let wanted = args.vnstat.unwrap_or(is_ours);
-    let Some(found) = found.filter(|_| wanted) else {
-        return Ok(false);
-    };
-    for link in config
-        .links
-        .iter()
-        .filter(|link| is_ours && !found.knows(&link.interface))
-    {
-        output.talk(&format!(
-            "note: vnStat does not know {link}; it does after `sudo vnstat --add -i {link}`",
-            link = printable(&link.interface)
-        ));
-    }
-    let Some((text, mend)) = apply::needed(config, found) else {
-        return Ok(false);
-    };
-    if args.vnstat.is_some() || !is_asking {
-        return Ok(args.vnstat.unwrap_or(args.yes));
-    }
-    terminal::say(&format!(
-        "\n{} makes vnStat count less than flows, or by another clock:\n  {}\n\n{}",
-        vnstat::CONFIG,
-        mend.reasons.join("\n  "),
-        mend::diff(vnstat::CONFIG, &text, &mend.text)
-    ))?;
-    let restart = if found.is_running {
-        " and restart vnStat"
-    } else {
-        ""
-    };
-    terminal::confirm(&format!(
-        "Change {}{restart}? A copy is kept.",
-        vnstat::CONFIG
-    ))
-}
-
-fn decide_start(args: &Init, is_offered: bool, is_asking: bool) -> Result<bool, Failure> {
-    if let Some(start) = args.start {
-        return Ok(start);
-    }
-    if !is_offered || !has_systemd() || !is_installed(HELPER) {
-        return Ok(false);
-    }
-    if !is_asking {
-        return Ok(args.yes);
-    }
-    terminal::confirm(if is_active(HELPER) {
-        "Have bwflow read the new file now?"
-    } else {
-        "Start bwflow now, and at every boot?"
-    })
 }
 
 /// What to do next, if it was not done.

@@ -8,6 +8,7 @@
 pub mod bus;
 pub mod caller;
 pub mod config;
+pub mod desk;
 pub mod flow;
 pub mod net;
 pub mod polkit;

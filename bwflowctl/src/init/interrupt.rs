@@ -9,7 +9,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::failure::Failure;
 
 /// As a shell tells of a program that was interrupted.
-const EXIT: i32 = 130;
+pub(super) const EXIT: i32 = 130;
+
+/// How the terminal was before somebody who asks for a password could turn its echo off.
+static TERMINAL: Mutex<Option<Termios>> = Mutex::new(None);
 
 /// What has been changed so far; whoever holds it is not ended.
 static CHANGED: Mutex<bool> = Mutex::new(false);
@@ -38,11 +41,11 @@ pub(super) fn watch() -> Result<(), Failure> {
             listen(SignalKind::hangup())?,
         ]
     };
-    // Whoever asks for a password may be ended with us and leave its echo off.
-    let terminal = io::stdin()
-        .is_terminal()
-        .then(|| tcgetattr(io::stdin()).ok())
-        .flatten();
+    if io::stdin().is_terminal()
+        && let Ok(terminal) = tcgetattr(io::stdin())
+    {
+        *TERMINAL.lock().unwrap_or_else(PoisonError::into_inner) = Some(terminal);
+    }
     std::thread::spawn(move || {
         runtime.block_on(async {
             tokio::select! {
@@ -51,21 +54,27 @@ pub(super) fn watch() -> Result<(), Failure> {
                 _ = hang_up.recv() => {}
             }
         });
-        end(terminal.as_ref());
+        let has_changed = *hold();
+        end(Some(if has_changed {
+            "stopped; what was said to be written is"
+        } else {
+            NOTHING_CHANGED
+        }));
     });
     Ok(())
 }
 
-fn end(terminal: Option<&Termios>) -> ! {
-    let has_changed = *hold();
-    if let Some(terminal) = terminal {
+/// What is said when it ends before anything was done.
+pub(super) const NOTHING_CHANGED: &str = "stopped; nothing was changed";
+
+/// Ends the program as one that was interrupted, with its terminal in order.
+pub(super) fn end(words: Option<&str>) -> ! {
+    let terminal = TERMINAL.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(terminal) = terminal.as_ref() {
         let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, terminal);
     }
-    let said = if has_changed {
-        "stopped; what was said to be written is"
-    } else {
-        "stopped; nothing was changed"
-    };
-    let _ = writeln!(io::stderr(), "\nbwflowctl: {said}");
+    if let Some(words) = words {
+        let _ = writeln!(io::stderr(), "\nbwflowctl: {words}");
+    }
     std::process::exit(EXIT)
 }

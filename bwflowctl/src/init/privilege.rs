@@ -6,9 +6,12 @@ use std::process::{Command, Stdio};
 use bwflow_proto::config::PATH;
 use bwflow_proto::units::format_bytes_exact;
 use nix::unistd::geteuid;
+use tokio::runtime::{Builder, Runtime};
 
 use super::answers::Answers;
-use super::apply::{Acts, apply};
+use super::apply::{Acts, apply, check};
+use super::interrupt;
+use crate::agent::Agent;
 use crate::args::Init;
 use crate::check_config::file;
 use crate::failure::Failure;
@@ -44,7 +47,7 @@ pub(super) fn write_from_stdin(args: &Init, output: &Output) -> Result<(), Failu
     let bytes = file::read(file::STDIN.as_ref()).map_err(|unreadable| {
         Failure::Configuration(format!("standard input: {}", unreadable.message))
     })?;
-    super::apply::check("standard input", &bytes)?;
+    check("standard input", &bytes)?;
     // Checked to be text just now.
     let text = String::from_utf8_lossy(&bytes);
     let acts = Acts {
@@ -69,7 +72,12 @@ pub(super) fn through_pkexec(acts: Acts<'_>, instead: &str) -> Result<(), Failur
     let answer = |yes: bool| if yes { "yes" } else { "no" };
     let program = std::env::current_exe()
         .map_err(|error| Failure::Failed(format!("cannot tell where bwflowctl is: {error}")))?;
+    // Ctrl-C reaches both; what it has come to, only the other knows.
+    let _held = interrupt::hold();
+    let (runtime, agent) = agent()?;
     let started = Command::new("pkexec")
+        // Its own agent works in some logins only: polkit takes it for root's.
+        .arg("--disable-internal-agent")
         .arg(program)
         .args(["init", "--write-from-stdin"])
         .args([
@@ -98,8 +106,14 @@ pub(super) fn through_pkexec(acts: Acts<'_>, instead: &str) -> Result<(), Failur
     let status = child
         .wait()
         .map_err(|error| Failure::Failed(format!("pkexec: {error}")))?;
+    if let Some(agent) = agent {
+        runtime.block_on(agent.end());
+    }
     match status.code() {
         Some(0) => Ok(()),
+        // It has said what it had written by then.
+        Some(interrupt::EXIT) => interrupt::end(None),
+        None => interrupt::end(Some(interrupt::NOTHING_CHANGED)),
         Some(DISMISSED | REFUSED) => denied("only root may write it, and polkit did not allow it"),
         Some(2) => Err(Failure::Configuration(
             "the configuration was refused, see above".to_owned(),
@@ -108,6 +122,22 @@ pub(super) fn through_pkexec(acts: Acts<'_>, instead: &str) -> Result<(), Failur
             "it could not all be done, see above".to_owned(),
         )),
     }
+}
+
+/// Somebody on this terminal who can be asked for the password, and what it runs in.
+fn agent() -> Result<(Runtime, Option<Agent>), Failure> {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(format!("cannot start: {error}")))?;
+    let agent = runtime.block_on(async {
+        let mut agent = Agent::start();
+        if let Some(agent) = &mut agent {
+            agent.ready().await;
+        }
+        agent
+    });
+    Ok((runtime, agent))
 }
 
 /// The command that does it all as root and asks nothing.
