@@ -152,6 +152,11 @@ impl Account {
             .filter(|_| self.presence == Presence::Present)
     }
 
+    /// The counters up to which everything is charged, of whatever interface was there last.
+    pub const fn anchor(&self) -> Option<&Anchor> {
+        self.anchor.as_ref()
+    }
+
     /// Charged bytes that the ledger does not hold yet.
     pub fn pending(&self) -> &[Slot] {
         &self.pending
@@ -261,7 +266,8 @@ impl Account {
         let Some(anchor) = &self.anchor else {
             // The first sight ever: what was before is not ours to charge.
             self.unsaved = true;
-            self.set_anchor(index, reading.counters, Counters::default(), clock);
+            // But it may be more than vnStat has written, so that it is not zero.
+            self.set_anchor(index, reading.counters, reading.counters, clock);
             return true;
         };
         let same = anchor.boot == clock.boot && anchor.interface_index == index;

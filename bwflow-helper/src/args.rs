@@ -25,6 +25,12 @@ pub struct Args {
     /// The bus to use [default: $DBUS_SYSTEM_BUS_ADDRESS, else the system bus]
     #[arg(long, value_name = "BUSADDR")]
     pub address: Option<String>,
+    /// The configuration of vnStat [default: /etc/vnstat.conf]
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub vnstat_config: Option<PathBuf>,
+    /// The program that prints what cannot be read in vnStat's database
+    #[arg(long, value_name = "FILE", hide = true, default_value = "vnstat")]
+    pub vnstat_program: PathBuf,
 }
 
 impl Args {

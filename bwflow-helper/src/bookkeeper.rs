@@ -20,6 +20,9 @@ use crate::policy::Figures;
 use crate::publication::Movement;
 
 mod past;
+mod vnstat;
+
+use vnstat::Acquaintance;
 
 /// How far back today's pace is taken from.
 const DAY_USEC: i64 = 24 * HOUR_USEC;
@@ -31,6 +34,8 @@ pub struct Bookkeeper {
     store: Store,
     /// In the order of the configuration.
     accounts: Vec<Account>,
+    /// By interface: how far vnStat's count was compared with ours.
+    acquaintances: HashMap<String, Acquaintance>,
 }
 
 impl Bookkeeper {
@@ -46,6 +51,7 @@ impl Bookkeeper {
             },
             store,
             accounts: Vec::new(),
+            acquaintances: HashMap::new(),
         };
         books.reconfigure(config)?;
         Ok(books)
@@ -92,6 +98,11 @@ impl Bookkeeper {
                 added.insert(link.interface.as_str(), account);
             }
         }
+        let mut acquaintances = HashMap::new();
+        for link in &config.links {
+            let acquaintance = Acquaintance::of(&self.store, &link.interface)?;
+            acquaintances.insert(link.interface.clone(), acquaintance);
+        }
         let mut accounts = Vec::with_capacity(config.links.len());
         for link in &config.links {
             let name = link.interface.as_str();
@@ -103,6 +114,7 @@ impl Bookkeeper {
             }
         }
         self.accounts = accounts;
+        self.acquaintances = acquaintances;
         self.config = config;
         Ok(())
     }
@@ -239,8 +251,10 @@ impl Bookkeeper {
             return Ok(None);
         };
         let period = account.calendar().containing(clock.usec);
+        let origin = self.origin(account, &period)?;
         let figures = Figures {
             link,
+            origin: &origin,
             balance: self.balance(link, account, period)?,
             pace: self.pace(link, account, clock.usec)?,
             anchor: account.present(),

@@ -29,6 +29,7 @@ pub mod run;
 pub mod service;
 pub mod supervision;
 pub mod top_ups;
+pub mod vnstat;
 
 /// The definition of the command line, for its manual.
 pub fn command() -> clap::Command {

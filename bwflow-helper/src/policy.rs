@@ -9,9 +9,7 @@ use crate::counter::Anchor;
 use crate::exclusion::Exclusion;
 use crate::forecast::{Pace, forecast};
 use crate::ledger::Balance;
-
-/// Where the helper's count comes from.
-const SOURCE: &str = "kernel";
+use crate::vnstat::parts::Origin;
 
 /// What the ledger and the meter say about a link at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +26,8 @@ pub struct Figures<'a> {
     pub exclusion: &'a Exclusion,
     /// Why nothing can be excluded; empty when nothing is wrong.
     pub exclusion_fault: &'a str,
+    /// Whose count the balance is.
+    pub origin: &'a Origin,
     /// When all of this was read.
     pub clock: &'a Clock,
 }
@@ -76,6 +76,8 @@ impl Figures<'_> {
             Throttle::Rate(rate) => rate,
         };
         let forecast = forecast(balance, self.pace, held, now);
+        let origin = self.origin;
+        let parts = origin.parts(balance);
         LedgerView {
             period_start_usec: unsigned(balance.period.start_usec),
             period_end_usec: unsigned(balance.period.end_usec),
@@ -89,8 +91,16 @@ impl Figures<'_> {
             available_bytes: balance.available(now),
             drip_bytes_per_second: balance.drip(),
             topup_bytes: balance.totals.topup,
-            correction_bytes: balance.totals.correction,
-            source: SOURCE.to_owned(),
+            vnstat_bytes: parts.vnstat,
+            live_bytes: parts.live,
+            correction_bytes: parts.correction,
+            bill_correction_bytes: balance.totals.correction,
+            vnstat_dropped_bytes: parts.dropped,
+            vnstat_invented_bytes: parts.invented,
+            vnstat_version: origin.version().to_owned(),
+            vnstat_updated_usec: unsigned(origin.updated_usec()),
+            source: origin.source().to_owned(),
+            source_note: origin.note().to_owned(),
             counted: self.link.count.to_string(),
             forecast_bytes: forecast.used_bytes,
             exhausted_at_usec: forecast.exhausted_usec.map_or(0, unsigned),

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bwflow_proto::alarm::Alarm;
 use bwflow_proto::claim::TopUp;
+use bwflow_proto::config::Source;
 use bwflow_proto::units::format_bytes;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -25,6 +25,8 @@ use crate::publication::Publication;
 use crate::publisher::{self, Command, Exclusions};
 use crate::service::{Error, Refresh, Request};
 use crate::supervision::Supervision;
+use crate::vnstat::watch::Watch;
+use crate::vnstat::{Trouble, json};
 
 /// Requests for fresh figures that come sooner get the last ones.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
@@ -99,9 +101,11 @@ async fn work(args: &Args, books: Bookkeeper) -> Result<(), Failure> {
     let (publisher, commands) = mpsc::unbounded_channel();
     let (requests, mut requested) = mpsc::channel(16);
     let mut helper = Helper {
-        config_path: args.config.clone(),
         boot: boot_id()?,
         meter: Meter::open()?,
+        watch: Watch::new(args.vnstat_config.as_deref(), &args.vnstat_program),
+        args: args.clone(),
+        asked: 0,
         books,
         publisher,
         published: HashMap::new(),
@@ -173,10 +177,13 @@ impl Signals {
 }
 
 struct Helper {
-    config_path: PathBuf,
     boot: Arc<str>,
     meter: Meter,
     books: Bookkeeper,
+    watch: Watch,
+    args: Args,
+    /// In which state of the watch the program `vnstat` was asked.
+    asked: u64,
     publisher: mpsc::UnboundedSender<Command>,
     published: HashMap<String, Publication>,
     /// When the counters were last read, by `CLOCK_BOOTTIME`.
@@ -225,12 +232,17 @@ impl Helper {
         self.looked = Some(clock.boottime());
         // Before the counters, too: then what flows meanwhile is charged for a moment, not forgiven.
         let exclusions = self.ask_exclusions().await;
+        if self.books.config().source != Source::Kernel {
+            let new = self.books.without_mark();
+            self.watch.look(&interfaces, &new, &clock);
+        }
         match self.meter.look(&interfaces).await {
             Ok(sights) => {
                 self.books.observe(&sights, &clock);
                 let news = self.exclude(&exclusions, &clock);
                 let trouble = self.book(&[], &clock, all || news);
                 self.supervision.alive(clock.boottime());
+                self.ask_vnstat(&clock).await;
                 trouble
             }
             Err(error) => {
@@ -308,13 +320,64 @@ impl Helper {
         } else {
             self.books.commit_due()
         };
-        let trouble = committed.err().map(|error| complain(&error));
+        let mut trouble = committed.err().map(|error| complain(&error));
+        match self.books.compare(&self.watch, clock) {
+            Ok(news) => self.published.retain(|name, _| !news.contains(name)),
+            Err(error) => trouble = Some(complain(&error)),
+        }
         for interface in self.books.interfaces() {
             if let Err(error) = self.publish(&interface, clock, all) {
                 return Some(complain(&error));
             }
         }
         trouble
+    }
+
+    /// Has the program `vnstat` read what we cannot: only rows, but a past is better than none.
+    async fn ask_vnstat(&mut self, clock: &Clock) {
+        let is_asked = self.asked == self.watch.generation();
+        let is_of_use =
+            matches!(self.watch.current(), Err(trouble) if !matches!(trouble, Trouble::Locked(_)));
+        if is_asked || !is_of_use || self.books.config().source == Source::Kernel {
+            return;
+        }
+        let links = match self.books.without_past() {
+            Ok(links) => links,
+            Err(error) => {
+                complain(&error);
+                return;
+            }
+        };
+        if links.is_empty() {
+            return;
+        }
+        self.asked = self.watch.generation();
+        let Some(text) = self.watch.program().json().await else {
+            return;
+        };
+        for link in links {
+            let rows = match json::rows(&text, &link, self.watch.dates()) {
+                Ok(rows) => rows,
+                Err(why) => {
+                    tracing::info!("{link}: nothing is known of the time before: {why}");
+                    continue;
+                }
+            };
+            match self.books.import(&link, &rows, clock) {
+                Ok(()) => {
+                    tracing::info!("{link}: the time before is taken from vnstat --json");
+                    self.published.remove(&link);
+                }
+                Err(error) => {
+                    complain(&error);
+                }
+            }
+        }
+        for interface in self.books.interfaces() {
+            if let Err(error) = self.publish(&interface, clock, false) {
+                complain(&error);
+            }
+        }
     }
 
     fn publish(&mut self, interface: &str, clock: &Clock, all: bool) -> Result<(), StoreError> {
@@ -417,7 +480,7 @@ impl Helper {
 
     /// Follows a changed configuration, if there is nothing wrong with it.
     async fn reload(&mut self) -> Option<String> {
-        let config = match configuration::load(&self.config_path) {
+        let config = match configuration::load(&self.args.config) {
             Ok(config) => config,
             Err(problems) => {
                 tracing::error!(
@@ -432,6 +495,12 @@ impl Helper {
             return Some(complain(&error));
         }
         tracing::info!("the configuration was read again");
+        // vnStat's may have changed, too.
+        self.watch = Watch::new(
+            self.args.vnstat_config.as_deref(),
+            &self.args.vnstat_program,
+        );
+        self.asked = 0;
         self.published.clear();
         self.edge = None;
         self.say_links();

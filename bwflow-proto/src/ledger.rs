@@ -46,10 +46,30 @@ pub struct LedgerView {
     pub drip_bytes_per_second: u64,
     /// Bytes added to the budget by hand in this period.
     pub topup_bytes: u64,
-    /// What was added to `used_bytes` to agree with a bill.
+    /// What vnStat has accounted in this period; 0 while it is not used. With `live_bytes` and
+    /// `correction_bytes` it makes up `used_bytes`, whatever is charged.
+    pub vnstat_bytes: u64,
+    /// What the kernel has counted since vnStat last wrote; all that was counted while vnStat is
+    /// not used.
+    pub live_bytes: u64,
+    /// Everything else: what vnStat dropped less what it invented, what it could not be compared
+    /// with, and `bill_correction_bytes`.
     pub correction_bytes: i64,
-    /// Where the count comes from: `kernel` (later also `vnstat`).
+    /// What was added to `used_bytes` to agree with a bill.
+    pub bill_correction_bytes: i64,
+    /// What was moved and vnStat has not accounted, as far as that was seen.
+    pub vnstat_dropped_bytes: u64,
+    /// What vnStat has accounted and was never moved, as far as that was seen.
+    pub vnstat_invented_bytes: u64,
+    /// The version of vnStat that is used; empty while none is.
+    pub vnstat_version: String,
+    /// When vnStat last wrote; 0 while it is not used.
+    #[zbus(rename = "VnstatUpdatedUSec")]
+    pub vnstat_updated_usec: u64,
+    /// Whose count this is: `vnstat` or `kernel`.
     pub source: String,
+    /// Why vnStat is not used though it is wanted: one sentence, for people. Else empty.
+    pub source_note: String,
     /// What is charged: `tx`, `rx`, `sum` or `max`.
     pub counted: String,
     /// `used_bytes` to be expected at the period's end at today's pace.

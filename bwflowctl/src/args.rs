@@ -138,6 +138,10 @@ const REPORT_JSON: &str = "\
 JSON: one document {\"version\":1,\"links\":[…]}; amounts in bytes, rates in bytes per second, times \
 as RFC 3339 in UTC, null for what is unknown, unlimited or not to be expected.
 
+used_bytes is vnstat_bytes, what vnStat has accounted, and live_bytes, what the kernel has counted \
+since vnStat last wrote, and correction_bytes, the rest: what vnStat dropped or invented, what was \
+moved where it was not asked, and bill_correction_bytes. While vnStat is not used (source) all is live.
+
 Times in tables are in the time zone of the link's plan.";
 
 /// `bwflowctl report`.
@@ -179,6 +183,7 @@ JSON: one line; with --watch one more line after every change.
       id, used_bytes, owner, owner_uid, reason, decided_at
     exclusion_fault      why excluded networks are charged all the same;
                          null: they are not
+    source_note          why vnStat is not used though wanted; or null
 Times are RFC 3339 in UTC.
 
 States: open, armed (the kernel holds the last stretch), throttled (all that has accrued is \

@@ -65,7 +65,7 @@ fn because(reason: &str) -> String {
     }
 }
 
-/// Each decision about a link in a sentence.
+/// Each decision about a link in a sentence, and why it is counted otherwise than was asked for.
 pub(crate) fn notes(link: &LinkRecord) -> Vec<String> {
     let zone = link.zone();
     let name = printable(&link.interface);
@@ -101,10 +101,14 @@ pub(crate) fn notes(link: &LinkRecord) -> Vec<String> {
             because(&top_up.reason)
         )
     });
+    let source = link
+        .source_note()
+        .map(|note| format!("{name}: counted by the kernel alone: {}", printable(note)));
     throttle
         .into_iter()
         .chain(override_claim)
         .chain(top_ups)
+        .chain(source)
         .collect()
 }
 

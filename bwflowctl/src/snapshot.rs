@@ -157,6 +157,12 @@ impl LinkRecord {
         ledger.or_else(|| self.grant.as_ref().map(|grant| grant.drip_bytes_per_second))
     }
 
+    /// Why vnStat is not used though it is wanted.
+    pub(crate) fn source_note(&self) -> Option<&str> {
+        let ledger = self.ledger.as_ref()?;
+        Some(ledger.source_note.as_str()).filter(|note| !note.is_empty())
+    }
+
     /// What is charged, by the ledger or else by the grant.
     pub(crate) fn counted(&self) -> Option<&str> {
         let ledger = self.ledger.as_ref().map(|ledger| ledger.counted.as_str());

@@ -18,4 +18,5 @@ pub mod snapshot;
 pub mod terminal;
 pub mod traffic;
 pub mod verbs;
+pub mod vnstat;
 pub mod wait;

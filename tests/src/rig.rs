@@ -60,6 +60,10 @@ impl Rig {
         for name in ["bwflow-helper", "bwflowctl"] {
             fs::copy(program(name), directory.path().join(name)).unwrap();
         }
+        let vnstat = directory.path().join("vnstat");
+        fs::create_dir(&vnstat).unwrap();
+        let settings = format!("DatabaseDir \"{}\"\n", vnstat.display());
+        fs::write(directory.path().join("vnstat.conf"), settings).unwrap();
         let bus = Bus::start(directory.path(), DAEMON_USER, helper_user);
         let pair = Pair::new();
         let helper_user = helper_user.to_owned();
@@ -185,8 +189,15 @@ impl Rig {
             .arg(self.config())
             .arg("--state-directory")
             .arg(self.state())
+            .arg("--vnstat-config")
+            .arg(self.vnstat_config())
             .args(["--address", &self.bus.address()]);
         command
+    }
+
+    /// vnStat's configuration; its database is in the directory `vnstat` beside it.
+    pub fn vnstat_config(&self) -> PathBuf {
+        self.directory().join("vnstat.conf")
     }
 
     /// Starts the helper and waits until the link has a ledger on the bus.

@@ -33,15 +33,6 @@ impl Store {
     pub fn is_imported(&self, interface: &str) -> Result<bool, StoreError> {
         self.explained(|db| is_done(db, interface))
     }
-
-    /// Books what a link moved before its first sight, once for ever. Returns whether this was the
-    /// first time; else, and for a link that was never seen, nothing has changed.
-    ///
-    /// # Errors
-    /// When the ledger cannot be written. Nothing has changed then.
-    pub fn import(&mut self, interface: &str, stretches: &[Stretch]) -> Result<bool, StoreError> {
-        book(&mut self.db, interface, stretches).map_err(|error| self.explain(error))
-    }
 }
 
 /// The sum of the stretches that begin in a period.
@@ -66,19 +57,6 @@ fn is_done(db: &Connection, interface: &str) -> rusqlite::Result<bool> {
         .query_map([interface], |row| row.get::<_, bool>(0))?
         .next()
         .unwrap_or(Ok(false))
-}
-
-/// Books them in one transaction, unless that was done before.
-fn book(db: &mut Connection, interface: &str, stretches: &[Stretch]) -> rusqlite::Result<bool> {
-    let transaction = db.transaction()?;
-    if !claim(&transaction, interface)? {
-        return Ok(false);
-    }
-    for stretch in stretches {
-        add(&transaction, interface, stretch)?;
-    }
-    transaction.commit()?;
-    Ok(true)
 }
 
 /// Notes that a link's past is booked; false if it was, or if there is no such link.

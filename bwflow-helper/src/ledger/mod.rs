@@ -11,6 +11,7 @@ pub mod lock;
 mod schema;
 pub mod slot;
 pub mod store;
+pub mod vnstat;
 
 /// What has been booked in a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

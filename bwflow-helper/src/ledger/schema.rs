@@ -85,6 +85,7 @@ CREATE TABLE vnstat_marks (
 ALTER TABLE links ADD COLUMN tx_moved INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE links ADD COLUMN rx_moved INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE links ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;
+UPDATE links SET tx_moved = tx_counter, rx_moved = rx_counter;
 ",
     // What of the hours is not charged, and up to where that is known.
     "

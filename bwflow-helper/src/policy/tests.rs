@@ -1,6 +1,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use bwflow_proto::config::Source;
 use bwflow_proto::count::Count;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -33,6 +34,7 @@ fn config(link: &Link) -> Config {
         links: vec![link.clone()],
         poll_interval: Duration::from_secs(15),
         alert_percents: vec![50, 80, 100],
+        source: Source::Auto,
     }
 }
 
@@ -87,11 +89,16 @@ fn figures<'a>(
         anchor,
         exclusion: &NOTHING_EXCLUDED,
         exclusion_fault: "",
+        origin: &KERNEL,
         clock,
     }
 }
 
 static NOTHING_EXCLUDED: LazyLock<Exclusion> = LazyLock::new(Exclusion::default);
+
+static KERNEL: Origin = Origin::Kernel {
+    note: String::new(),
+};
 
 #[test]
 fn a_grant_says_what_is_left_from_exactly_which_counters() {

@@ -63,6 +63,8 @@ impl World {
             directory: tempfile::tempdir().unwrap(),
         };
         world.configure(config);
+        let settings = format!("DatabaseDir \"{}\"\n", world.directory.path().display());
+        std::fs::write(world.path("vnstat.conf"), settings).unwrap();
         world
     }
 
@@ -114,6 +116,8 @@ impl World {
             .arg(self.path("config.toml"))
             .arg("--state-directory")
             .arg(self.path("state"))
+            .arg("--vnstat-config")
+            .arg(self.path("vnstat.conf"))
             .arg("--address")
             .arg(self.address())
             .stdin(Stdio::null())

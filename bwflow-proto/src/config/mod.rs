@@ -40,6 +40,20 @@ pub struct Config {
     pub poll_interval: Duration,
     /// Thresholds in percent of the budget, ascending, each 1..=1000.
     pub alert_percents: Vec<u32>,
+    /// Whose count is asked for.
+    pub source: Source,
+}
+
+/// Whose count of a link's traffic is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// vnStat's where it knows the link, else the kernel's.
+    #[default]
+    Auto,
+    /// vnStat's; where it cannot be had that is said, and the kernel's is used.
+    Vnstat,
+    /// The kernel's alone.
+    Kernel,
 }
 
 /// One link's plan.

@@ -13,7 +13,7 @@ use super::render::without_mark;
 use super::section::{Entry, Section};
 use super::syntax::with_syntax_errors;
 use super::value::{Given, boolean, interface, text, whole};
-use super::{Config, schema};
+use super::{Config, Source, schema};
 use crate::units::quoted;
 
 const DEFAULT_POLL_SECONDS: u32 = 15;
@@ -51,7 +51,7 @@ fn read(root: &DeTable<'_>, is_whole: bool, problems: &mut Problems) -> Option<C
     let throttle = table(&root, "throttle", schema::THROTTLE, problems);
     let defaults = defaults(bandwidth.as_ref(), throttle.as_ref(), problems);
     let poll_interval = poll_interval(&root, problems);
-    accounting(&root, problems);
+    let source = accounting(&root, problems);
     let alert_percents = alerts(&root, problems);
     refuse_spending(&root, problems);
     let named = named_links(&root, is_whole, problems);
@@ -67,6 +67,7 @@ fn read(root: &DeTable<'_>, is_whole: bool, problems: &mut Problems) -> Option<C
         links,
         poll_interval: poll_interval?,
         alert_percents: alert_percents?,
+        source: source?,
     })
 }
 
@@ -194,24 +195,24 @@ fn poll_interval(root: &Section<'_>, problems: &mut Problems) -> Option<Duration
     Some(Duration::from_secs(seconds.into()))
 }
 
-/// Every way of counting that this version knows comes to the same: the kernel's counters.
-fn accounting(root: &Section<'_>, problems: &mut Problems) {
-    let Some(section) = table(root, "accounting", schema::ACCOUNTING, problems) else {
-        return;
+fn accounting(root: &Section<'_>, problems: &mut Problems) -> Option<Source> {
+    let section = table(root, "accounting", schema::ACCOUNTING, problems);
+    let Some(entry) = section.and_then(|section| section.get("source")) else {
+        return Some(Source::default());
     };
-    let Some(entry) = section.get("source") else {
-        return;
+    let word = text(entry, "auto", problems)?;
+    let source = match word {
+        "auto" => Source::Auto,
+        "vnstat" => Source::Vnstat,
+        "kernel" => Source::Kernel,
+        _ => {
+            let message = format!("`source` is {}, which is none of its words", quoted(word));
+            let hint = "write source = \"auto\", \"vnstat\" or \"kernel\"".to_owned();
+            problems.error(entry.span(), message, Some(hint));
+            return None;
+        }
     };
-    let Some(word) = text(entry, "auto", problems) else {
-        return;
-    };
-    let message = match word {
-        "auto" | "kernel" => return,
-        "vnstat" => "this version does not count with vnStat".to_owned(),
-        _ => format!("`source` is {}, which is none of its words", quoted(word)),
-    };
-    let hint = "write source = \"auto\" or \"kernel\"".to_owned();
-    problems.error(entry.span(), message, Some(hint));
+    Some(source)
 }
 
 fn alerts(root: &Section<'_>, problems: &mut Problems) -> Option<Vec<u32>> {
@@ -282,6 +283,7 @@ poll_interval_seconds = 15
         assert_eq!(notes, []);
         assert_eq!(config.poll_interval, Duration::from_secs(15));
         assert_eq!(config.alert_percents, [50, 80, 95, 100]);
+        assert_eq!(config.source, Source::Auto);
         let [link] = &config.links[..] else { panic!() };
         assert_eq!(link.interface, "eth0");
         assert_eq!(link.budget_bytes, 100_000_000_000);
@@ -320,7 +322,7 @@ poll_interval_seconds = 3600
 rate = "drip"
 min_rate = "128 kbit/s"
 [accounting]
-source = "auto"
+source = "vnstat"
 [alerts]
 at_percent = [100, 50, 50]
 [spend]
@@ -339,6 +341,7 @@ url = "http://10.0.0.2:8080"
         assert_eq!(notes.len(), 1, "{notes:?}");
         assert_eq!(config.poll_interval, Duration::from_secs(3600));
         assert_eq!(config.alert_percents, [50, 100]);
+        assert_eq!(config.source, Source::Vnstat);
         let [eth0, wwan0] = &config.links[..] else {
             panic!()
         };

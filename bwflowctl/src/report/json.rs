@@ -39,6 +39,7 @@ struct Link<'a> {
     forecast_bytes: Option<u64>,
     exhausted_at: Option<String>,
     topup_bytes: Option<u64>,
+    /// With `vnstat_bytes` and `live_bytes` this makes up `used_bytes`.
     correction_bytes: Option<i64>,
     /// Null unless networks are excluded, or were in this period.
     excluded_bytes: Option<u64>,
@@ -53,6 +54,17 @@ struct Link<'a> {
     override_claim: Option<ClaimRecord<'a>>,
     pending_topups: Vec<TopUpRecord<'a>>,
     pending_corrections: Vec<CorrectionRecord<'a>>,
+    vnstat_bytes: Option<u64>,
+    live_bytes: Option<u64>,
+    /// The part of `correction_bytes` that agrees with a bill.
+    bill_correction_bytes: Option<i64>,
+    vnstat_dropped_bytes: Option<u64>,
+    vnstat_invented_bytes: Option<u64>,
+    /// Null while vnStat is not used, and so is when it last wrote.
+    vnstat_version: Option<&'a str>,
+    vnstat_updated_at: Option<String>,
+    /// Why vnStat is not used though it is wanted.
+    source_note: Option<&'a str>,
 }
 
 /// One document with a line feed at the end.
@@ -101,7 +113,19 @@ fn link(record: &LinkRecord) -> Link<'_> {
         override_claim: record.override_claim.as_ref().map(ClaimRecord::of),
         pending_topups: TopUpRecord::among(&record.pending_top_ups),
         pending_corrections: CorrectionRecord::among(&record.pending_top_ups),
+        vnstat_bytes: ledger.map(|ledger| ledger.vnstat_bytes),
+        live_bytes: ledger.map(|ledger| ledger.live_bytes),
+        bill_correction_bytes: ledger.map(|ledger| ledger.bill_correction_bytes),
+        vnstat_dropped_bytes: ledger.map(|ledger| ledger.vnstat_dropped_bytes),
+        vnstat_invented_bytes: ledger.map(|ledger| ledger.vnstat_invented_bytes),
+        vnstat_version: ledger.and_then(|ledger| said(&ledger.vnstat_version)),
+        vnstat_updated_at: ledger.and_then(|ledger| rfc3339(ledger.vnstat_updated_usec)),
+        source_note: record.source_note(),
     }
+}
+
+fn said(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
@@ -155,6 +179,14 @@ mod tests {
                 "override": null,
                 "pending_topups": [],
                 "pending_corrections": [],
+                "vnstat_bytes": 0,
+                "live_bytes": 86_500_000_000_u64,
+                "bill_correction_bytes": 0,
+                "vnstat_dropped_bytes": 0,
+                "vnstat_invented_bytes": 0,
+                "vnstat_version": null,
+                "vnstat_updated_at": null,
+                "source_note": null,
             }]})
         );
     }

@@ -87,7 +87,7 @@ fn period(links: &[LinkRecord]) -> Grid {
     use Column::{Figures, Words};
     let ledgers = || links.iter().filter_map(|link| link.ledger.as_ref());
     let has_topup = ledgers().any(|ledger| ledger.topup_bytes != 0);
-    let has_correction = ledgers().any(|ledger| ledger.correction_bytes != 0);
+    let has_correction = ledgers().any(|ledger| ledger.bill_correction_bytes != 0);
     let excluded = |ledger: &LedgerView| ledger.excluded_bytes.unwrap_or(0);
     let has_excluded = ledgers().any(|ledger| excluded(ledger) != 0);
     let mut columns = vec![("LINK", Words), ("PERIOD", Words)];
@@ -110,7 +110,7 @@ fn period(links: &[LinkRecord]) -> Grid {
         }
         if has_correction {
             cells.push(shown(ledger, |ledger| {
-                format_signed_bytes(ledger.correction_bytes)
+                format_signed_bytes(ledger.bill_correction_bytes)
             }));
         }
         if has_excluded {
@@ -183,6 +183,7 @@ pub(super) mod tests {
             burst_bytes: 50_000_000_000,
             used_bytes: 86_500_000_000,
             tx_bytes: 86_500_000_000,
+            live_bytes: 86_500_000_000,
             rx_bytes: 3_000_000_000,
             accrued_bytes: 85_300_000_000,
             available_bytes: -1_200_000_000,
@@ -224,7 +225,7 @@ pub(super) mod tests {
                 available_bytes: 72_900_000_000,
                 exhausted_at_usec: START + 28 * DAY,
                 topup_bytes: 5_000_000_000,
-                correction_bytes: -20_000_000,
+                bill_correction_bytes: -20_000_000,
                 ..ledger()
             }),
         );
@@ -321,7 +322,7 @@ wan0: top-up of 10 GB by uid 1001, added 2026-11-22 00:00 UTC, not booked yet
             topup_bytes: u64::MAX,
             used_bytes: u64::MAX,
             available_bytes: i64::MIN,
-            correction_bytes: i64::MIN,
+            bill_correction_bytes: i64::MIN,
             drip_bytes_per_second: u64::MAX,
             timezone: "Middle/Earth".to_owned(),
             ..ledger()

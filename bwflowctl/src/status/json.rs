@@ -36,6 +36,8 @@ struct Link<'a> {
     pending_corrections: Vec<CorrectionRecord<'a>>,
     /// Why excluded networks are charged and held back all the same; null when they are not.
     exclusion_fault: Option<&'a str>,
+    /// Null when vnStat is used, or not wanted.
+    source_note: Option<&'a str>,
 }
 
 /// One line with its line feed.
@@ -78,6 +80,7 @@ fn link(record: &LinkRecord) -> Link<'_> {
         pending_topups: TopUpRecord::among(&record.pending_top_ups),
         pending_corrections: CorrectionRecord::among(&record.pending_top_ups),
         exclusion_fault: record.exclusion_fault(),
+        source_note: record.source_note(),
     }
 }
 
@@ -122,11 +125,11 @@ mod tests {
              {\"interface\":\"eth0\",\"state\":\"throttled\",\"limit_bytes_per_second\":125000,\
              \"reason\":\"all that has accrued is used\",\"since\":\"2026-11-22T00:00:00Z\",\
              \"available_bytes\":-7,\"until\":\"2026-12-01T00:00:00Z\",\
-             \"throttle\":null,\"override\":null,\"pending_topups\":[],\"pending_corrections\":[],\"exclusion_fault\":null},\
+             \"throttle\":null,\"override\":null,\"pending_topups\":[],\"pending_corrections\":[],\"exclusion_fault\":null,\"source_note\":null},\
              {\"interface\":\"wg0\",\"state\":\"blocked\",\"limit_bytes_per_second\":null,\
              \"reason\":\"htb 1: is in the way\",\"since\":null,\
              \"available_bytes\":null,\"until\":null,\
-             \"throttle\":null,\"override\":null,\"pending_topups\":[],\"pending_corrections\":[],\"exclusion_fault\":null}],\"daemon\":\"present\"}\n"
+             \"throttle\":null,\"override\":null,\"pending_topups\":[],\"pending_corrections\":[],\"exclusion_fault\":null,\"source_note\":null}],\"daemon\":\"present\"}\n"
         );
         assert_eq!(
             render(&Snapshot::default()).unwrap(),

@@ -229,8 +229,11 @@ impl Link {
     /// The ledger as last published; empty when there is none. PeriodStartUSec (t),
     /// PeriodEndUSec (t), Timezone (s), BudgetBytes (t), BurstBytes (t), UsedBytes (t), TxBytes
     /// (t), RxBytes (t), AccruedBytes (t), AvailableBytes (x), DripBytesPerSecond (t), TopupBytes
-    /// (t), CorrectionBytes (x), Source (s), Counted (s), ForecastBytes (t), ExhaustedAtUSec (t,
-    /// 0 when not in this period), ReachedPercent (u), UpdatedAtUSec (t).
+    /// (t), VnstatBytes (t), LiveBytes (t), CorrectionBytes (x; these three make up UsedBytes),
+    /// BillCorrectionBytes (x), VnstatDroppedBytes (t), VnstatInventedBytes (t), VnstatVersion (s),
+    /// VnstatUpdatedUSec (t), Source (s, vnstat or kernel), SourceNote (s, why vnStat is not used
+    /// though it is wanted), Counted (s), ForecastBytes (t), ExhaustedAtUSec (t, 0 when not in
+    /// this period), ReachedPercent (u), UpdatedAtUSec (t).
     #[zbus(property)]
     fn ledger(&self) -> Dict {
         ledger_dict(self.view().ledger)

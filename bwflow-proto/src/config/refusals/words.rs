@@ -114,25 +114,25 @@ poll_interval_seconds = 0
 }
 
 #[test]
-fn a_source_of_a_later_version() {
+fn a_source_that_is_none() {
     let told = refused(
         r#"[bandwidth]
 monthly_budget_gb = 100
 [network]
 interface = "eth0"
 [accounting]
-source = "vnstat"
+source = "vmstat"
 "#,
     );
     assert_eq!(
         told,
-        r#"error: this version does not count with vnStat
+        r#"error: `source` is `vmstat`, which is none of its words
  --> c.toml:6:10
   |
-6 | source = "vnstat"
+6 | source = "vmstat"
   |          ^^^^^^^^
   |
-  = hint: write source = "auto" or "kernel""#
+  = hint: write source = "auto", "vnstat" or "kernel""#
     );
 }
 

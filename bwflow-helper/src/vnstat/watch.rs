@@ -1,0 +1,129 @@
+//! Reads vnStat's database when it has changed, and only then.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use bwflow_proto::vnstat::{CONFIG, DATABASE, Settings};
+use jiff::tz::TimeZone;
+
+use super::Trouble;
+use super::database::{self, Question, Snapshot};
+use super::dates::Dates;
+use super::program::Program;
+use crate::clock::Clock;
+
+/// By what a changed file is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Signature {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+/// What vnStat says, as far as it is known.
+#[derive(Debug)]
+pub struct Watch {
+    path: PathBuf,
+    dates: Dates,
+    program: Program,
+    /// The state of the file that was read, or of which is known that it cannot be.
+    read: Option<Signature>,
+    current: Result<Snapshot, Trouble>,
+    /// How often `current` has changed.
+    generation: u64,
+}
+
+impl Watch {
+    /// Watches the database of a vnStat with this configuration, or of the usual one.
+    pub fn new(config: Option<&Path>, program: &Path) -> Self {
+        let text = fs::read(config.unwrap_or(Path::new(CONFIG))).unwrap_or_default();
+        let settings = Settings::parse(&String::from_utf8_lossy(&text));
+        let zone = if settings.use_utc {
+            TimeZone::UTC
+        } else {
+            TimeZone::system()
+        };
+        let path = Path::new(&settings.database_dir).join(DATABASE);
+        Self {
+            dates: Dates::new(zone, i8::try_from(settings.month_rotate).unwrap_or(1)),
+            program: Program {
+                name: program.as_os_str().to_owned(),
+                config: config.map(Path::to_owned),
+            },
+            read: None,
+            current: Err(Trouble::Missing(path.clone())),
+            path,
+            generation: 0,
+        }
+    }
+
+    /// What vnStat has written, or why that is not known.
+    pub const fn current(&self) -> &Result<Snapshot, Trouble> {
+        &self.current
+    }
+
+    /// Another number when [`Self::current`] is another.
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// How its dates are to be read.
+    pub const fn dates(&self) -> &Dates {
+        &self.dates
+    }
+
+    /// The program that may read what we cannot.
+    pub const fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Looks whether the file has changed, and reads it if so. To be called before the kernel's
+    /// counters are read, which are then never behind vnStat's.
+    pub fn look(&mut self, interfaces: &[String], with_rows: &[String], clock: &Clock) {
+        let found = match signature(&self.path) {
+            Ok(found) => found,
+            Err(trouble) => {
+                self.read = None;
+                return self.set(Err(trouble));
+            }
+        };
+        if self.read == Some(found) {
+            return;
+        }
+        let question = Question {
+            interfaces,
+            with_rows,
+            boot_seconds: (clock.usec - clock.boottime_usec) / 1_000_000,
+        };
+        let current = database::read(&self.path, &self.dates, &question);
+        // What is locked is asked for again; what is damaged, when it has changed.
+        let is_settled = !matches!(current, Err(Trouble::Locked(_)));
+        // Of a file that is written to while it is read this is the older state.
+        self.read = is_settled.then_some(found);
+        self.set(current);
+    }
+
+    fn set(&mut self, current: Result<Snapshot, Trouble>) {
+        if self.current != current || self.generation == 0 {
+            self.current = current;
+            self.generation += 1;
+        }
+    }
+}
+
+fn signature(path: &Path) -> Result<Signature, Trouble> {
+    let metadata = fs::metadata(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Trouble::Missing(path.to_owned()),
+        _ => Trouble::Unreadable(path.to_owned(), error.to_string()),
+    })?;
+    Ok(Signature {
+        inode: metadata.ino(),
+        size: metadata.size(),
+        modified: (metadata.mtime(), metadata.mtime_nsec()),
+    })
+}
+
+#[cfg(test)]
+mod tests;
