@@ -466,6 +466,38 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_is_excluded_is_in_no_figure_before_and_after_a_restart() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut before = books(directory.path(), one_link());
+        let excluded = |tx_bytes| Excluded {
+            epoch: 9,
+            tx_bytes,
+            ..Excluded::default()
+        };
+        let used = |books: &Bookkeeper| {
+            let hours = bwflow_proto::history::Resolution::Hours;
+            let until = u64::try_from(NOW + HOUR_USEC).unwrap();
+            let (rows, _) = books.history("eth0", hours, 0, until).unwrap().unwrap();
+            let (_, view) = books.figures("eth0", &clock(20)).unwrap().unwrap();
+            let past: u64 = rows.iter().map(|row| row.used_bytes).sum();
+            (view.used_bytes, past, view.excluded_bytes)
+        };
+        before.observe(&[answer("eth0", 0)], &clock(0));
+        assert!(before.exclude("eth0", &excluded(0), &clock(0)), "news");
+        before.observe(&[answer("eth0", 5000)], &clock(10));
+        before.exclude("eth0", &excluded(3000), &clock(10));
+        assert_eq!(used(&before), (2000, 2000, Some(3000)));
+        before.commit().unwrap();
+        assert_eq!(used(&before), (2000, 2000, Some(3000)));
+        drop(before);
+        let mut after = books(directory.path(), one_link());
+        // The daemon counted on meanwhile.
+        after.observe(&[answer("eth0", 6000)], &clock(15));
+        after.exclude("eth0", &excluded(3700), &clock(15));
+        assert_eq!(used(&after), (2300, 2300, Some(3700)));
+    }
+
+    #[test]
     fn the_pace_begins_with_the_first_sight() {
         let directory = tempfile::tempdir().unwrap();
         let mut books = books(directory.path(), one_link());

@@ -3,8 +3,11 @@
 use bwflow_proto::history::{self, Change, MAX_ROWS, Resolution, Row};
 
 use super::Bookkeeper;
+use crate::account::{Account, within};
+use crate::counter::Counters;
 use crate::history::{MAX_SLOTS, Piece, Sum, bucket, cut, gather, stop};
 use crate::ledger::store::StoreError;
+use crate::period::Period;
 
 /// Rows, and as the next question's beginning where to go on; 0 if this is all.
 type Page<T> = (Vec<T>, u64);
@@ -67,7 +70,10 @@ impl Bookkeeper {
             let used = match resolution {
                 // As the report says it, corrections included.
                 Resolution::Months => self.balance(link, account, period)?.used(),
-                Resolution::Hours | Resolution::Days => link.count.charge(bytes.tx, bytes.rx),
+                Resolution::Hours | Resolution::Days => {
+                    let charged = bytes.less(self.excluded(account, period)?);
+                    link.count.charge(charged.tx, charged.rx)
+                }
             };
             rows.push(Row {
                 start_usec: unsigned(period.start_usec),
@@ -79,6 +85,21 @@ impl Bookkeeper {
             });
         }
         Ok(Some((rows, next.map_or(0, unsigned))))
+    }
+
+    /// What of a stretch is not charged.
+    fn excluded(&self, account: &Account, period: Period) -> Result<Counters, StoreError> {
+        if account.exclusion().epoch == 0 {
+            return Ok(Counters::default());
+        }
+        let Period {
+            start_usec,
+            end_usec,
+        } = period;
+        let booked = self
+            .store
+            .excluded(account.interface(), start_usec, end_usec)?;
+        Ok(booked.plus(within(account.pending_excluded(), start_usec, end_usec)))
     }
 
     /// The top-ups and corrections of a link in `[since, until)`; nothing for a link that is not
