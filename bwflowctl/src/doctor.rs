@@ -23,6 +23,7 @@ mod vnstat;
 use std::path::Path;
 
 use bwflow_proto::config::Config;
+use bwflow_proto::ledger::LedgerView;
 
 use crate::args::Doctor;
 use crate::bus::Bus;
@@ -178,6 +179,11 @@ async fn look_at_links(files: &Files, names: &[String], snapshot: &Snapshot) -> 
             blocked_by: record.map_or(String::new(), |record| record.blocked_by.clone()),
         };
         findings.extend(links::judge(&link, snapshot.has_daemon));
+        findings.extend(
+            record
+                .and_then(|record| record.ledger.as_ref())
+                .and_then(|ledger| links::judge_exclusion(name, ledger)),
+        );
         if link.is_present {
             places.push(counting::place(files, name));
         }
@@ -234,6 +240,18 @@ fn vnstat_link(name: &str, config: Option<&Config>, snapshot: &Snapshot) -> vnst
         interface: name.to_owned(),
         speed: speed_mbit(name),
         zone,
-        count: None,
+        count: record
+            .and_then(|record| record.ledger.as_ref())
+            .map(vnstat_count),
+    }
+}
+
+fn vnstat_count(ledger: &LedgerView) -> vnstat::Count {
+    let written = Some(ledger.vnstat_updated_usec).filter(|usec| *usec > 0);
+    vnstat::Count {
+        note: ledger.source_note.clone(),
+        age_seconds: written.map(|usec| now_usec().saturating_sub(usec) / 1_000_000),
+        dropped: ledger.vnstat_dropped_bytes,
+        invented: ledger.vnstat_invented_bytes,
     }
 }

@@ -1,6 +1,8 @@
 //! Whether each link is there, and who holds it.
 
+use bwflow_proto::ledger::LedgerView;
 use bwflow_proto::state::LinkState;
+use bwflow_proto::units::format_bytes;
 
 use super::finding::Finding;
 use super::qdisc::Qdisc;
@@ -72,6 +74,25 @@ fn queue(link: &Link, has_daemon: bool) -> Finding {
     }
 }
 
+/// Whether networks that are excluded are; nothing if none are to be.
+pub(super) fn judge_exclusion(interface: &str, ledger: &LedgerView) -> Option<Finding> {
+    const CHECK: &str = "exclude";
+    let finding = match (&ledger.exclusion_fault, ledger.excluded_bytes) {
+        (Some(why), _) => Finding::fault(
+            CHECK,
+            1,
+            format!("excluded networks are charged and held back all the same: {why}"),
+            "let the kernel have nf_tables and sch_htb, or take `exclude` out",
+        ),
+        (None, Some(bytes)) => Finding::ok(
+            CHECK,
+            format!("{} of this period are not charged", format_bytes(bytes)),
+        ),
+        (None, None) => return None,
+    };
+    Some(finding.on(interface))
+}
+
 fn or<'a>(text: &'a str, other: &'a str) -> &'a str {
     if text.is_empty() { other } else { text }
 }
@@ -131,6 +152,17 @@ mod tests {
         let held = link("throttled", root("tbf", true));
         assert_eq!(graded(&held, true), [Grade::Ok, Grade::Ok]);
         assert_eq!(graded(&held, false), [Grade::Ok, Grade::Warning]);
+    }
+
+    #[test]
+    fn networks_that_are_not_excluded_though_they_should_be_are_a_fault() {
+        let mut ledger = LedgerView::default();
+        assert_eq!(judge_exclusion("eth0", &ledger), None);
+        ledger.excluded_bytes = Some(7);
+        let grade = |ledger: &LedgerView| judge_exclusion("eth0", ledger).unwrap().grade;
+        assert_eq!(grade(&ledger), Grade::Ok);
+        ledger.exclusion_fault = Some("no nf_tables".to_owned());
+        assert_eq!(grade(&ledger), Grade::Fault);
     }
 
     #[test]

@@ -54,12 +54,10 @@ pub(super) struct Link {
 /// What the helper found in vnStat's database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Count {
-    /// Whether vnStat is its source.
-    pub(super) is_source: bool,
     /// Why vnStat is not, though it was wanted.
     pub(super) note: String,
-    /// Seconds since vnStat last wrote about this link.
-    pub(super) age_seconds: u64,
+    /// Seconds since vnStat last wrote about this link; nothing while it is not used.
+    pub(super) age_seconds: Option<u64>,
     /// What vnStat dropped in this period, bytes.
     pub(super) dropped: u64,
     /// What vnStat invented in this period, bytes.
@@ -158,16 +156,16 @@ fn judge_count(vnstat: &Vnstat, count: &Count) -> Vec<Finding> {
     if !count.note.is_empty() {
         findings.push(Finding::note(CHECK, &count.note));
     }
-    if count.is_source {
+    if let Some(age_seconds) = count.age_seconds {
         // It writes once in an interval, and twice as rarely or so while links are down.
         let save = u64::from(vnstat.settings.save_interval) * 60;
         let late = 2 * save + u64::from(vnstat.settings.update_interval);
-        if count.age_seconds > late.max(LONGEST_GAP_SECONDS) {
+        if age_seconds > late.max(LONGEST_GAP_SECONDS) {
             findings.push(Finding::warning(
                 CHECK,
                 format!(
                     "wrote last {} min ago: what it misses for {LONGEST_GAP_SECONDS} s it drops",
-                    count.age_seconds / 60
+                    age_seconds / 60
                 ),
                 "systemctl restart vnstat; journalctl -u vnstat",
             ));
@@ -281,16 +279,15 @@ mod tests {
     fn what_it_dropped_and_how_long_it_was_silent_is_told() {
         let mut link = link(Some(1000), "Europe/Berlin");
         link.count = Some(Count {
-            is_source: true,
             note: String::new(),
-            age_seconds: 300,
+            age_seconds: Some(300),
             dropped: 4_900_000_000,
             invented: 0,
         });
         let (grade, text) = found("", &link).remove(0);
         assert_eq!(grade, Grade::Note);
         assert!(text.starts_with("vnStat dropped 4.9 GB"), "{text}");
-        link.count.as_mut().unwrap().age_seconds = 1000;
+        link.count.as_mut().unwrap().age_seconds = Some(1000);
         assert_eq!(found("", &link)[0].0, Grade::Warning);
     }
 }

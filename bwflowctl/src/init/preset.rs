@@ -20,7 +20,7 @@ pub(crate) struct Preset {
     /// What it holds for.
     pub(super) note: &'static str,
     pub(super) source: &'static str,
-    /// When the figure was looked up.
+    /// When the source was read. Few are the providers' own pages, and those may be older copies.
     pub(super) seen: &'static str,
 }
 
@@ -104,14 +104,14 @@ pub(super) const PRESETS: &[Preset] = &[
         "Linode (Akamai)",
         TB,
         "outbound of the smallest plan, shared by an account's servers; larger plans have up to 20 TB",
-        "https://www.linode.com/docs/guides/network-transfer/",
+        "https://www.linode.com/community/questions/18918/how-does-the-monthly-network-transfer-pool-work",
     ),
     monthly(
         "oracle",
         "Oracle Cloud",
         10 * TB,
         "outbound to the internet, per tenancy, also of Always Free",
-        "https://www.oracle.com/cloud/networking/pricing/",
+        "https://oraclenegotiations.pages.dev/blog/cloud-negotiation/oracle-cloud-data-egress-negotiation/",
     ),
 ];
 
