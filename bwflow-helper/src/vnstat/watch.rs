@@ -19,7 +19,8 @@ use crate::clock::Clock;
 struct Signature {
     inode: u64,
     size: u64,
-    modified: (i64, i64),
+    /// Of its contents or of who may read them: both decide what is read.
+    changed: (i64, i64),
 }
 
 /// What vnStat says, as far as it is known.
@@ -121,7 +122,7 @@ fn signature(path: &Path) -> Result<Signature, Trouble> {
     Ok(Signature {
         inode: metadata.ino(),
         size: metadata.size(),
-        modified: (metadata.mtime(), metadata.mtime_nsec()),
+        changed: (metadata.ctime(), metadata.ctime_nsec()),
     })
 }
 
