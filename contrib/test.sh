@@ -63,7 +63,7 @@ nothing_skipped() {
 
 install_packages cc=gcc ld=binutils dbus-daemon=dbus dbus-send=dbus dbus-monitor=dbus ip=iproute2 ping=iputils-ping \
     iperf3=iperf3 shellcheck=shellcheck setpriv=util-linux pkttyagent=polkitd ps=procps awk=mawk groff=groff-base \
-    systemd-analyze=systemd tmux=tmux vnstat=vnstat nft=nftables sqlite3=sqlite3 faketime=faketime
+    systemd-analyze=systemd tmux=tmux vnstat=vnstat nft=nftables sqlite3=sqlite3 faketime=faketime socat=socat
 [[ -e /usr/include/stdlib.h ]] || apt-get install -y -qq --no-install-recommends libc6-dev >&2
 ensure_rust
 PATH=$(dirname "$cargo"):$PATH

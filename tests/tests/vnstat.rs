@@ -173,43 +173,91 @@ fn a_link_created_anew_is_charged_what_it_sent_and_not_vnstat_s_phantom() {
     );
 }
 
+/// The other end of a tunnel: a program that reads all that goes out, and another that counts it.
+struct Tunnel {
+    name: &'static str,
+    reader: Process,
+    counter: std::process::Child,
+}
+
+impl Tunnel {
+    /// Makes the tunnel, up and with an address, in the rig's namespace.
+    fn new(rig: &Rig, name: &'static str) -> Self {
+        let mut reader = Command::new("ip")
+            .args(["netns", "exec", rig.pair.inside.name()])
+            .args(["socat", "-u", "-b", "65536"])
+            .arg(format!("TUN:10.98.0.1/24,tun-name={name},iff-no-pi,iff-up"))
+            .arg("STDOUT")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let counter = Command::new("wc")
+            .arg("-c")
+            .stdin(reader.stdout.take().unwrap())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_for("the tunnel is up", PATIENCE, || {
+            let addresses = rig.pair.inside.ip("-o -4 address");
+            addresses.contains(name).then_some(())
+        });
+        rig.pair.inside.ip(&format!("link set {name} mtu 65521"));
+        Self {
+            name,
+            reader: Process::of(reader),
+            counter,
+        }
+    }
+
+    /// What the kernel says has gone out.
+    fn sent(&self, rig: &Rig) -> u64 {
+        let name = self.name;
+        rig.pair
+            .inside
+            .within(move || bwflow_tests::net::counters(name).1)
+    }
+
+    /// Ends it, and returns how many bytes have come out.
+    fn end(mut self) -> u64 {
+        self.reader.terminate();
+        let output = self.counter.wait_with_output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.trim().parse().unwrap()
+    }
+}
+
 #[test]
 fn a_tunnel_above_vnstat_s_cap_is_charged_in_full() {
     let mut rig = Rig::new();
-    let tunnel = "tun9";
-    rig.pair
-        .inside
-        .ip(&format!("link add {tunnel} type veth peer name peer9"));
-    for link in [tunnel, "peer9"] {
-        rig.pair.inside.ip(&format!("link set {link} mtu 65535 up"));
-    }
+    let tunnel = Tunnel::new(&rig, "tun9");
+    let name = tunnel.name;
     let mut vnstat = Vnstat::new(&rig, "");
-    vnstat.start(tunnel, 0);
-    rig.configure(&config().replace(LINK, tunnel));
+    vnstat.start(name, 0);
+    rig.configure(&config().replace(LINK, name));
     rig.start_daemon();
     rig.helper = Some(Process::start(&mut rig.helper_command()));
     let report = || {
-        let output = rig.ctl(&["report", "--json", "-i", tunnel]);
+        let output = rig.ctl(&["report", "--json", "-i", name]);
         let json: Value = serde_json::from_slice(&output.stdout).ok()?;
         let link = json["links"][0].clone();
         link["used_bytes"].is_u64().then_some(link)
     };
-    let sent = || {
-        rig.pair
-            .inside
-            .within(|| bwflow_tests::net::counters("tun9").1)
-    };
     wait_for("counted with vnStat", PATIENCE, || {
         report().filter(|report| report["source"] == "vnstat")
     });
-    let before = sent();
-    let begin = std::time::Instant::now();
-    rig.pair.inside.within(move || flood(tunnel, 6_000_000_000));
-    let after = sent();
+    let before = tunnel.sent(&rig);
+    rig.pair.inside.within(|| flood(FLOOD));
+    // What stood in the queue goes out later.
+    let mut last = 0;
+    let (_, after) = wait_for("the tunnel is quiet", PATIENCE, || {
+        std::thread::sleep(Duration::from_millis(200));
+        let sent = tunnel.sent(&rig);
+        (std::mem::replace(&mut last, sent) == sent).then_some(sent)
+    });
     // vnStat takes the speed of every tun<digit> for 1 Gbit/s, whatever the link says.
-    let speed = (after - before) as f64 * 8e-9 / begin.elapsed().as_secs_f64();
+    let speed = (after - before) as f64 * 8e-9 / FLOOD.as_secs_f64();
     assert!(speed > 1.5, "{speed} Gbit/s is not above the cap");
-    vnstat.catch_up(tunnel, after);
+    vnstat.catch_up(name, after);
     let (_, report) = wait_for("all is charged", PATIENCE, || {
         report().filter(|report| {
             let used = u64::try_from(number(report, "used_bytes")).unwrap();
@@ -217,27 +265,28 @@ fn a_tunnel_above_vnstat_s_cap_is_charged_in_full() {
         })
     });
     assert_parts(&report);
-    let total = vnstat.total(tunnel).unwrap();
-    measured("a tunnel above its cap", Some(total), &report, after);
-    assert!(total < after / 2, "vnStat is off: {total} of {after}");
+    let total = vnstat.total(name).unwrap();
+    let truth = tunnel.end();
+    measured(
+        &format!("a tunnel above its cap, at {speed:.1} Gbit/s"),
+        Some(total),
+        &report,
+        truth,
+    );
+    let used = u64::try_from(number(&report, "used_bytes")).unwrap();
+    assert!(used.abs_diff(truth) <= PACKET, "{used} of {truth}");
+    assert!(total < truth / 2, "vnStat is off: {total} of {truth}");
 }
 
-/// Sends so many bytes to nobody over a link of the calling thread's namespace.
-fn flood(link: &str, bytes: u64) {
-    bwflow_tests::process::run("ip", &["addr", "add", "10.98.0.1/24", "dev", link]);
-    let neighbour = [
-        "neigh",
-        "replace",
-        "10.98.0.2",
-        "lladdr",
-        "02:00:00:00:00:02",
-        "dev",
-        link,
-    ];
-    bwflow_tests::process::run("ip", &neighbour);
+/// How long traffic must flow that fills more than one of vnStat's intervals, which are of 2 s.
+const FLOOD: Duration = Duration::from_secs(7);
+
+/// Sends for so long to nobody behind the tunnel of the calling thread's namespace.
+fn flood(time: Duration) {
     let socket = std::net::UdpSocket::bind("10.98.0.1:0").unwrap();
     let datagram = vec![0; 60_000];
-    for _ in 0..bytes.div_ceil(60_000) {
+    let begin = std::time::Instant::now();
+    while begin.elapsed() < time {
         let _ = socket.send_to(&datagram, "10.98.0.2:9");
     }
 }
@@ -367,22 +416,31 @@ fn history(vnstat: &Vnstat, version: &str) -> u64 {
     query(&database, &today).map_or(0, |tx| tx.parse().unwrap())
 }
 
+/// Days of the present period before today, by the tool that everybody has.
+fn count_days(day: u8) -> u64 {
+    let script = format!(
+        "n=0; while [ $n -lt 32 ]; do d=$(date -d \"-$n days\" +%-d); \
+         last=$(date -d \"$(date -d \"-$n days\" +%Y-%m-01) +1 month -1 day\" +%-d); \
+         b={day}; [ $b -gt $last ] && b=$last; [ $d -eq $b ] && break; n=$((n+1)); done; echo $n"
+    );
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap()
+}
+
+/// A configuration whose periods begin on this day.
+fn billed_on(day: u8) -> String {
+    format!(
+        "[bandwidth]\nmonthly_budget = \"900 GB\"\nbilling_day = {day}\ntimezone = \"UTC\"\n\
+         [network]\ninterface = \"{LINK}\"\n{BUDGET}"
+    )
+}
+
 #[test]
 fn installed_in_mid_month_the_period_so_far_comes_from_vnstat_once() {
-    let count_days = |day: u8| -> u64 {
-        // Days of this period before today, by the tool that everybody has.
-        let script = format!(
-            "n=0; while [ $n -lt 32 ]; do d=$(date -d \"-$n days\" +%-d); \
-             last=$(date -d \"$(date -d \"-$n days\" +%Y-%m-01) +1 month -1 day\" +%-d); \
-             b={day}; [ $b -gt $last ] && b=$last; [ $d -eq $b ] && break; n=$((n+1)); done; echo $n"
-        );
-        let output = Command::new("sh").args(["-c", &script]).output().unwrap();
-        String::from_utf8(output.stdout)
-            .unwrap()
-            .trim()
-            .parse()
-            .unwrap()
-    };
     for day in [1, 15, 31] {
         let mut rig = Rig::new();
         let mut vnstat = Vnstat::new(&rig, "");
@@ -395,10 +453,7 @@ fn installed_in_mid_month_the_period_so_far_comes_from_vnstat_once() {
         let today = history(&vnstat, "2.6");
         // Written by nobody yet, but in the kernel's counter.
         let sent_after = send(&rig, 70_000);
-        rig.start(&format!(
-            "[bandwidth]\nmonthly_budget = \"900 GB\"\nbilling_day = {day}\ntimezone = \"UTC\"\n\
-             [network]\ninterface = \"{LINK}\"\n{BUDGET}"
-        ));
+        rig.start(&billed_on(day));
         let expected = count_days(day) * 1_000_000 + today + (sent_after - sent);
         let report = wait_used(&rig, expected);
         println!(
@@ -416,4 +471,66 @@ fn installed_in_mid_month_the_period_so_far_comes_from_vnstat_once() {
         let more = send(&rig, 50_000);
         wait_used(&rig, expected + (more - sent_after));
     }
+}
+
+#[test]
+fn what_the_helper_may_not_read_the_program_vnstat_may() {
+    let mut rig = Rig::new();
+    let mut vnstat = Vnstat::new(&rig, "");
+    vnstat.start(LINK, 0);
+    send(&rig, 100_000);
+    let sent = rig.pair.sent();
+    vnstat.catch_up(LINK, sent);
+    vnstat.stop();
+    let today = history(&vnstat, "2.10");
+    // Whoever may read it, by another's hand: here a copy, for the real program.
+    let copy = rig.directory().join("copy");
+    fs::create_dir(&copy).unwrap();
+    fs::copy(vnstat.database(), copy.join("vnstat.db")).unwrap();
+    let settings = rig.directory().join("copy.conf");
+    fs::write(&settings, format!("DatabaseDir \"{}\"\n", copy.display())).unwrap();
+    let program = rig.directory().join("may-read");
+    let script = format!(
+        "#!/bin/sh\nexec vnstat \"$1\" --config {}\n",
+        settings.display()
+    );
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let readable = |mode| {
+        fs::set_permissions(vnstat.database(), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    readable(0o600);
+
+    rig.configure(&billed_on(15));
+    rig.start_daemon();
+    let mut command = rig.helper_command();
+    command.arg("--vnstat-program").arg(&program);
+    rig.helper = Some(Process::start(&mut command));
+    let expected = count_days(15) * 1_000_000 + today;
+    let report = wait_used(&rig, expected);
+    println!(
+        "MEASURED the database unreadable, asked vnstat --json: {} bytes used from the start, \
+         {expected} in its rows",
+        report["used_bytes"]
+    );
+    assert_eq!(report["source"], "kernel", "{report}");
+    let note = report["source_note"].as_str().unwrap();
+    assert!(note.contains("Permission denied"), "{report}");
+    let status = String::from_utf8(rig.ctl(&["status"]).stdout).unwrap();
+    assert!(status.contains("Permission denied"), "{status}");
+    let more = send(&rig, 50_000);
+    wait_used(&rig, expected + (more - sent));
+
+    // Readable again, though vnStat has written nothing: what is known is not taken once more.
+    readable(0o644);
+    wait_report(&rig, "the database is read", |report| {
+        report["source"] == "vnstat"
+    });
+    let more = send(&rig, 50_000);
+    wait_used(&rig, expected + (more - sent));
+    readable(0o600);
+    wait_report(&rig, "the database is shut", |report| {
+        report["source"] == "kernel"
+    });
+    wait_used(&rig, expected + (more - sent));
 }
