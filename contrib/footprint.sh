@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What bwflowd and bwflow-helper cost while nothing happens: memory and CPU time of the release
-# build over an idle link at the default poll interval. Exits with 1 when a limit is passed.
+# build over an idle link at the default poll interval, beside a vnStat that writes every minute.
+# Exits with 1 when a limit is passed.
 set -euo pipefail
 
 repo=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
@@ -39,9 +40,23 @@ check() {
         'BEGIN { printf "%-34s %9.3f %s  (limit %.2f)  %s\n", w, v / d, u, m / d, x }'
 }
 
+# start_vnstat: a vnStat of the sandbox's own, in the place of the host's; sets $vnstat_pid.
+start_vnstat() {
+    mkdir /run/sandbox/vnstat
+    printf '%s\n' 'SaveInterval 1' >/run/sandbox/vnstat.conf
+    mount --bind /run/sandbox/vnstat.conf /etc/vnstat.conf
+    mount --bind /run/sandbox/vnstat /var/lib/vnstat
+    vnstatd --nodaemon --alwaysadd >/run/sandbox/vnstat.log 2>&1 &
+    vnstat_pid=$!
+    wait_for 10 "vnStat knows $SANDBOX_LINK" vnstat --json -i "$SANDBOX_LINK"
+}
+reads_vnstat() { [[ $("$binaries/bwflowctl" report --json | json_word source) == vnstat ]]; }
+written() { stat -c %y /var/lib/vnstat/vnstat.db; }
+
 inside() {
-    local seconds=$1 daemon_cpu helper_cpu failed=0
+    local seconds=$1 daemon_cpu helper_cpu wrote failed=0
     sandbox_network
+    start_vnstat
     sandbox_bus
     cat >/run/sandbox/idle.toml <<CONF
 [bandwidth]
@@ -52,14 +67,18 @@ pre_charge = "5 TB"
 interface = "$SANDBOX_LINK"
 CONF
     sandbox_daemons /run/sandbox/idle.toml
+    wait_for 10 "vnStat is read" reads_vnstat
     step "watching an idle link for $seconds s"
     # Starting is not idling, and the first two looks still fault pages in: scaled up from a short
     # run they would count many times.
     sleep "$WARM_UP"
+    wrote=$(written)
     daemon_cpu=$(cpu_us "$daemon_pid") helper_cpu=$(cpu_us "$helper_pid")
     sleep "$seconds" # the measuring time itself
     daemon_cpu=$((($(cpu_us "$daemon_pid") - daemon_cpu) * CPU_SPAN / seconds))
     helper_cpu=$((($(cpu_us "$helper_pid") - helper_cpu) * CPU_SPAN / seconds))
+
+    ((seconds < 120)) || [[ $(written) != "$wrote" ]] || die "vnStat has written nothing"
 
     check "bwflowd resident" "$(memory "$daemon_pid" Rss)" "$DAEMON_RSS_MAX" 1000000 MB
     check "bwflowd anonymous" "$(memory "$daemon_pid" Anonymous)" "$DAEMON_ANONYMOUS_MAX" 1000000 MB
@@ -71,6 +90,7 @@ CONF
     echo "idle for $seconds s, CPU scaled to 10 min"
     end_process "$helper_pid" 10
     end_process "$daemon_pid" 10
+    end_process "$vnstat_pid" 10
     return "$failed"
 }
 
@@ -99,6 +119,6 @@ while (($#)); do
 done
 [[ $seconds =~ ^[1-9][0-9]*$ ]] || die "--seconds needs a number" 2
 need_root "--seconds $seconds"
-install_packages dbus-daemon=dbus ip=iproute2 setpriv=util-linux awk=mawk
+install_packages dbus-daemon=dbus ip=iproute2 setpriv=util-linux awk=mawk vnstat=vnstat
 build_release
 BWFLOW_PREBUILT=$binaries sandbox_run "${BASH_SOURCE[0]}" --inside "$seconds"
