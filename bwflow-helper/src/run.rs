@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,19 +10,20 @@ use bwflow_proto::alarm::Alarm;
 use bwflow_proto::claim::TopUp;
 use bwflow_proto::config::Source;
 use bwflow_proto::units::format_bytes;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::args::Args;
 use crate::bookkeeper::Bookkeeper;
 use crate::clock::{Clock, boot_id};
 use crate::configuration;
+use crate::failure::Failure;
 use crate::ledger::lock::Lock;
 use crate::ledger::store::{Store, StoreError, make_directory};
 use crate::meter::{Meter, Sight};
 use crate::publication::Publication;
 use crate::publisher::{self, Command, Exclusions};
 use crate::service::{Error, Refresh, Request};
+use crate::signals::{Order, Signals};
 use crate::supervision::Supervision;
 use crate::vnstat::watch::Watch;
 use crate::vnstat::{Trouble, json};
@@ -36,45 +36,6 @@ const ANSWER: Duration = Duration::from_secs(2);
 const FIRST_EXCLUSION: Duration = Duration::from_secs(1);
 /// How long to wait for the daemon to take the last figures when ending.
 const FAREWELL: Duration = Duration::from_secs(2);
-
-/// Why the helper ended, in words for the user.
-#[derive(Debug)]
-pub enum Failure {
-    /// The configuration is wrong.
-    Configuration(String),
-    /// Something else.
-    Other(String),
-}
-
-impl Failure {
-    /// 2 for a wrong configuration, else 1.
-    pub fn exit_code(&self) -> ExitCode {
-        match self {
-            Self::Configuration(_) => ExitCode::from(2),
-            Self::Other(_) => ExitCode::from(1),
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Configuration(text) | Self::Other(text) => f.write_str(text),
-        }
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::Other(error.to_string())
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Other(format!("bwflow-helper: {error}"))
-    }
-}
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -142,36 +103,6 @@ async fn work(args: &Args, books: Bookkeeper) -> Result<(), Failure> {
                 rung?;
                 helper.look(false).await;
             }
-        }
-    }
-}
-
-/// What a signal asks for.
-enum Order {
-    End,
-    Reload,
-}
-
-struct Signals {
-    reload: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            reload: signal(SignalKind::hangup())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) -> Order {
-        tokio::select! {
-            _ = self.terminate.recv() => Order::End,
-            _ = self.interrupt.recv() => Order::End,
-            _ = self.reload.recv() => Order::Reload,
         }
     }
 }

@@ -1,13 +1,11 @@
 //! The ledger on disk: SQLite, one transaction per commit.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use bwflow_proto::claim::TopUp;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::slot::Slot;
 use super::{Totals, schema};
@@ -15,78 +13,18 @@ use crate::counter::{Anchor, Counters};
 use crate::exclusion::Exclusion;
 use crate::period::Period;
 
+mod error;
+mod file;
 mod past;
+
+pub use error::StoreError;
+pub use file::make_directory;
+
+use error::explain;
+use file::{check, connect, create, identify, tune};
 
 /// The ledger's file in the state directory.
 pub const FILE: &str = "ledger.db";
-
-/// Why there is no ledger to work with.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The state directory cannot be made or written to.
-    #[error(
-        "{}: the state directory cannot be written to: {error}\n\
-         hint: create it for the user that runs bwflow-helper, or name another with \
-         --state-directory", path.display()
-    )]
-    Directory {
-        /// The state directory.
-        path: PathBuf,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// Another helper works on this state directory.
-    #[error(
-        "{}: another bwflow-helper is using this state directory\n\
-         hint: stop it first, or name another directory with --state-directory", path.display()
-    )]
-    Busy {
-        /// The state directory.
-        path: PathBuf,
-    },
-    /// The file is damaged.
-    #[error(
-        "{}: the ledger is damaged: {reason}\n\
-         hint: put back a copy, or move the file and its -wal and -shm neighbours away to begin \
-         a new ledger; what was used in this period is then forgotten", path.display()
-    )]
-    Damaged {
-        /// The ledger's file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The file is some other program's database.
-    #[error(
-        "{}: this database is not a bwflow ledger\n\
-         hint: move it away, or name another directory with --state-directory", path.display()
-    )]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The ledger was written by a newer version.
-    #[error(
-        "{}: the ledger was written by a newer bwflow (schema {found}, this version knows {known})\n\
-         hint: install that version or a newer one", path.display()
-    )]
-    Newer {
-        /// The ledger's file.
-        path: PathBuf,
-        /// Its schema.
-        found: i64,
-        /// The newest schema this version knows.
-        known: usize,
-    },
-    /// Reading or writing failed.
-    #[error("{}: {error}", path.display())]
-    Sqlite {
-        /// The ledger's file.
-        path: PathBuf,
-        /// What SQLite said.
-        error: rusqlite::Error,
-    },
-}
 
 /// What is committed for one link: its charges and up to where they reach.
 #[derive(Clone, Copy, Debug)]
@@ -448,114 +386,6 @@ fn exclude(
             exclusion.boottime_usec,
         ])?;
     Ok(())
-}
-
-/// Makes an empty ledger beside its place and moves it there, so that a crash on the way cannot
-/// leave a half-made one behind.
-fn create(directory: &Path, path: &Path) -> Result<(), StoreError> {
-    let unwritable = |error| StoreError::Directory {
-        path: directory.to_owned(),
-        error,
-    };
-    make_directory(directory).map_err(unwritable)?;
-    let draft = directory.join("ledger.db.new");
-    for leftover in ["ledger.db.new", "ledger.db.new-wal", "ledger.db.new-shm"] {
-        match fs::remove_file(directory.join(leftover)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritable(error)),
-            _ => {}
-        }
-    }
-    // Asked of the system first: SQLite would only say "unable to open database file".
-    File::create_new(&draft).map_err(unwritable)?;
-    let made = connect(&draft).and_then(|mut db| {
-        tune(&db)?;
-        schema::migrate(&mut db, 0)?;
-        db.close().map_err(|(_, error)| error)
-    });
-    made.map_err(|error| explain(&draft, error))?;
-    fs::rename(&draft, path)
-        .and_then(|()| File::open(directory)?.sync_all())
-        .map_err(unwritable)
-}
-
-/// Makes the state directory, for its owner and group only.
-///
-/// # Errors
-/// When it cannot be made.
-pub fn make_directory(directory: &Path) -> io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o750)
-        .create(directory)
-}
-
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)?;
-    db.busy_timeout(Duration::from_secs(5))?;
-    Ok(db)
-}
-
-fn tune(db: &Connection) -> rusqlite::Result<()> {
-    // Every commit reaches the disk before it counts: with a write-ahead log that is one sync,
-    // and neither SIGKILL nor a power cut loses more than the interval since.
-    db.pragma_update(None, "journal_mode", "wal")?;
-    db.pragma_update(None, "synchronous", "full")?;
-    // A ledger is small, and so shall the process be.
-    db.pragma_update(None, "cache_size", -256)?;
-    db.pragma_update(None, "mmap_size", 0)?;
-    db.pragma_update(None, "wal_autocheckpoint", 100)?;
-    db.set_prepared_statement_cache_capacity(12);
-    Ok(())
-}
-
-/// The schema version of a ledger this version can work with.
-fn identify(path: &Path, db: &Connection) -> Result<usize, StoreError> {
-    let sqlite = |error| explain(path, error);
-    let id: i32 = db
-        .pragma_query_value(None, "application_id", |row| row.get(0))
-        .map_err(sqlite)?;
-    if id != schema::APPLICATION_ID {
-        return Err(StoreError::Foreign {
-            path: path.to_owned(),
-        });
-    }
-    let found = schema::version(db).map_err(sqlite)?;
-    let known = schema::VERSION;
-    usize::try_from(found)
-        .ok()
-        .filter(|from| *from <= known)
-        .ok_or_else(|| StoreError::Newer {
-            path: path.to_owned(),
-            found,
-            known,
-        })
-}
-
-fn check(path: &Path, db: &Connection) -> Result<(), StoreError> {
-    let verdict: String = db
-        .pragma_query_value(None, "quick_check", |row| row.get(0))
-        .map_err(|error| explain(path, error))?;
-    if verdict == "ok" {
-        Ok(())
-    } else {
-        Err(StoreError::Damaged {
-            path: path.to_owned(),
-            reason: verdict,
-        })
-    }
-}
-
-fn explain(path: &Path, error: rusqlite::Error) -> StoreError {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    let path = path.to_owned();
-    match error.sqlite_error_code() {
-        Some(DatabaseCorrupt | NotADatabase) => StoreError::Damaged {
-            path,
-            reason: error.to_string(),
-        },
-        _ => StoreError::Sqlite { path, error },
-    }
 }
 
 #[cfg(test)]

@@ -335,7 +335,7 @@ fn more_top_ups_than_an_integer_holds_are_summed() {
 fn a_ledger_of_the_first_schema_keeps_its_adjustments() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(FILE);
-    File::create_new(&path).unwrap();
+    fs::File::create_new(&path).unwrap();
     let mut db = connect(&path).unwrap();
     schema::migrate_to(&mut db, 0, 1).unwrap();
     db.execute_batch(
