@@ -7,55 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bwflow_proto::bus::EnforcerProxy;
 use bwflow_proto::grant::Grant;
+use bwflow_tests::grant::{grant, set_grant};
 use bwflow_tests::net::{LINK, Pair};
 use bwflow_tests::process::run;
 use bwflow_tests::rig::{Rig, rate_over};
 use bwflow_tests::traffic::Traffic;
 use bwflow_tests::wait::{throughout, wait_for};
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(future)
-}
-
-fn boottime() -> Duration {
-    nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME)
-        .unwrap()
-        .into()
-}
-
-/// A grant over the link's counters as they are now.
-fn grant(pair: &Pair, available: i64, rate: u64) -> Grant {
-    let index = pair.inside.ip(&format!("-o link show {LINK}"));
-    let index = index.split(':').next().unwrap().parse().unwrap();
-    Grant {
-        count: "tx".into(),
-        interface_index: index,
-        tx_counter: pair.sent(),
-        boottime_usec: u64::try_from(boottime().as_micros()).unwrap(),
-        available_bytes: available,
-        available_receive_bytes: available,
-        drip_bytes_per_second: rate,
-        rate_bytes_per_second: rate,
-        poll_interval_usec: 15_000_000,
-        ..Grant::default()
-    }
-}
-
-fn set_grant(rig: &Rig, grant: Grant) -> zbus::Result<()> {
-    block_on(async {
-        let connection = rig.bus.connect().await;
-        EnforcerProxy::new(&connection)
-            .await?
-            .set_grant(LINK, grant)
-            .await
-    })
-}
 
 #[test]
 fn a_grant_is_held_to_the_byte_at_full_speed() {

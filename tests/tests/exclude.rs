@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bwflow_tests::config::young;
 use bwflow_tests::flow::{Flow, send_udp};
-use bwflow_tests::net::{LINK, Pair};
+use bwflow_tests::net::{LINK, Namespace, Pair};
 use bwflow_tests::process::run;
 use bwflow_tests::rig::{Rig, rate_over};
 use bwflow_tests::wait::wait_for;
@@ -63,18 +63,14 @@ fn wait_counting(rig: &Rig) {
     });
 }
 
+fn nft(place: &Namespace, words: &str) -> String {
+    let mut all = vec!["netns", "exec", place.name(), "nft"];
+    all.extend(words.split_whitespace());
+    run("ip", &all)
+}
+
 fn rules(rig: &Rig) -> String {
-    run(
-        "ip",
-        &[
-            "netns",
-            "exec",
-            rig.pair.inside.name(),
-            "nft",
-            "list",
-            "ruleset",
-        ],
-    )
+    nft(&rig.pair.inside, "list ruleset")
 }
 
 /// Fresh figures: used and excluded bytes.
@@ -150,21 +146,8 @@ fn a_ruleset_that_somebody_flushes_comes_back_at_once() {
         (free.received() > 100_000_000).then_some(())
     });
     let (_, before) = figures(&rig);
-    let flush = || {
-        run(
-            "ip",
-            &[
-                "netns",
-                "exec",
-                rig.pair.inside.name(),
-                "nft",
-                "flush",
-                "ruleset",
-            ],
-        )
-    };
     for _ in 0..5 {
-        flush();
+        nft(&rig.pair.inside, "flush ruleset");
         let (took, ()) = wait_for("the rules", Duration::from_secs(2), || {
             rules(&rig).contains("@v4").then_some(())
         });
@@ -178,6 +161,22 @@ fn a_ruleset_that_somebody_flushes_comes_back_at_once() {
         (free.received() > received + 100_000_000).then_some(())
     });
     assert!(figures(&rig).1 > after);
+}
+
+#[test]
+fn a_flushed_ruleset_comes_back_on_a_link_at_rest() {
+    // Nothing is near its end here, so that nobody looks by himself for a quarter of a minute.
+    let rig = start("100 GB", "50 GB");
+    rig.wait_state("open", Duration::from_secs(5));
+    for _ in 0..4 {
+        nft(&rig.pair.inside, "flush ruleset");
+        let (took, ()) = wait_for("the rules", Duration::from_secs(20), || {
+            rules(&rig).contains("@v4").then_some(())
+        });
+        println!("MEASURED rules of a link at rest back after {took:?}");
+        assert!(took < Duration::from_secs(1), "{took:?}");
+    }
+    assert!(!rig.pair.inside.is_shaped(LINK));
 }
 
 #[test]
