@@ -12,6 +12,7 @@ use bwflow_proto::units::is_unprintable;
 
 use crate::args::CheckConfig;
 use crate::failure::Failure;
+use crate::host::files::Files;
 use crate::output::Output;
 
 /// A file that can be used.
@@ -46,6 +47,8 @@ pub(crate) fn run(args: &CheckConfig, output: &mut Output) -> Result<(), Failure
     if let Ok(right) = &mut checked {
         let absent = host::absent(&right.config, Path::new(host::INTERFACES));
         right.notes.extend(absent);
+        let files = Files::new(Path::new("/"));
+        right.notes.extend(host::exclusion(&right.config, &files));
     }
     let style = if output.talk_has_color() {
         Style::Terminal

@@ -7,7 +7,6 @@ mod clock;
 mod configuration;
 mod counting;
 mod disk;
-mod files;
 mod finding;
 mod json;
 mod kernel;
@@ -27,11 +26,12 @@ use bwflow_proto::ledger::LedgerView;
 
 use crate::args::Doctor;
 use crate::bus::Bus;
-use crate::doctor::files::Files;
 use crate::doctor::finding::{Finding, exit_code};
 use crate::doctor::questions::Questions;
 use crate::doctor::services::Program;
 use crate::failure::Failure;
+use crate::host;
+use crate::host::files::Files;
 use crate::host::speed::speed_mbit;
 use crate::output::Output;
 use crate::snapshot::Snapshot;
@@ -84,7 +84,7 @@ async fn examine(args: &Doctor, address: Option<&str>) -> Vec<Finding> {
     }
     let names = names(config.as_ref(), &snapshot);
     findings.extend(look_at_links(&files, &names, &snapshot).await);
-    findings.extend(look_at_kernel(&files, &snapshot));
+    findings.extend(look_at_kernel(&files, &snapshot, config.as_ref()));
     let vnstat = vnstat::Vnstat::read();
     findings.extend(vnstat::judge(&vnstat));
     if vnstat.program.is_some() {
@@ -192,12 +192,12 @@ async fn look_at_links(files: &Files, names: &[String], snapshot: &Snapshot) -> 
     findings
 }
 
-fn look_at_kernel(files: &Files, snapshot: &Snapshot) -> Vec<Finding> {
-    let may_load = kernel::may_load(files);
+fn look_at_kernel(files: &Files, snapshot: &Snapshot, config: Option<&Config>) -> Vec<Finding> {
+    let may_load = host::kernel::may_load(files);
     let judge = |module: &str, option: &str, is_required: bool, need: &str| {
         kernel::judge(
             module,
-            kernel::part(files, module, option),
+            host::kernel::part(files, module, option),
             is_required,
             need,
             may_load,
@@ -224,7 +224,15 @@ fn look_at_kernel(files: &Files, snapshot: &Snapshot) -> Vec<Finding> {
         false,
         "it keeps a held link usable for several at once",
     );
-    vec![tbf, fq_codel]
+    let mut findings = vec![tbf, fq_codel];
+    let mut planned = config.iter().flat_map(|config| &config.links);
+    if planned.any(|link| !link.exclude.is_empty()) {
+        for (module, option) in host::kernel::EXCLUSION {
+            let need = "`exclude` needs it";
+            findings.push(judge(module, option, true, need));
+        }
+    }
+    findings
 }
 
 fn vnstat_link(name: &str, config: Option<&Config>, snapshot: &Snapshot) -> vnstat::Link {

@@ -1,6 +1,8 @@
 //! What this host is: the link it reaches the world by, how fast that is, its time zone, its
 //! vnStat, its services. Everything is only looked at; what the texts mean is read by pure functions.
 
+pub(crate) mod files;
+pub(crate) mod kernel;
 pub mod route;
 pub mod service;
 pub mod speed;

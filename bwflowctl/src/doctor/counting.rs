@@ -1,8 +1,8 @@
 //! Whether a byte could be counted twice: where links stand on each other, or one goes through
 //! another.
 
-use super::files::Files;
 use super::finding::Finding;
+use crate::host::files::Files;
 
 const CHECK: &str = "counting";
 

@@ -1,6 +1,6 @@
 //! What a running program may do, by `/proc/PID/status`.
 
-use super::files::Files;
+use crate::host::files::Files;
 
 /// The bit of CAP_NET_ADMIN (`linux/capability.h`).
 pub(super) const NET_ADMIN: u64 = 1 << 12;

@@ -9,9 +9,9 @@ use zbus::names::{BusName, InterfaceName};
 use zbus::proxy::{self, CacheProperties, MethodFlags, Proxy};
 use zbus::{ObjectPath, OwnedObjectPath};
 
-use super::files::Files;
 use super::process::Rights;
 use super::services::{Owner, Program, Service, Unit};
+use crate::host::files::Files;
 use crate::host::service::has_systemd;
 
 /// How long any one answer may take.
