@@ -10,12 +10,15 @@ use std::time::Duration;
 use bwflow_proto::history::{MAX_ROWS, Resolution};
 
 use crate::counter::Counters;
-use crate::ledger::slot::{Slot, hour};
+use crate::ledger::slot::{HOUR_USEC, Slot, hour};
 use crate::period::{Calendar, Period};
 
 /// Rows of the ledger that one call reads at most: those of two billing periods, and a few
 /// milliseconds. No stretch of any resolution has as many.
 pub const MAX_SLOTS: usize = 2000;
+
+/// A day on which clocks are set back, by at most two hours anywhere; microseconds.
+const LONGEST_DAY: i64 = 26 * HOUR_USEC;
 
 /// The stretch of a resolution that an instant falls in.
 pub fn bucket(resolution: Resolution, calendar: &Calendar, usec: i64) -> Period {
@@ -61,7 +64,7 @@ pub struct Sum {
     /// Whether some of it is not.
     pub has_others: bool,
     /// Whether it stands for itself, longer than the resolution asked for.
-    is_coarse: bool,
+    pub is_coarse: bool,
 }
 
 /// Gathers pieces, which come in order, into stretches, which then are in order, too; those without
@@ -76,7 +79,11 @@ pub fn gather(pieces: &[Piece], resolution: Resolution, calendar: &Calendar) -> 
             |sum| sum.period,
         );
         let is_own = piece.end_usec.is_none();
-        let too_long = piece.end_usec.filter(|end| *end > period.end_usec);
+        let too_long = piece.end_usec.filter(|end| {
+            // A day of another zone counts into the period it begins in, as in the report.
+            let is_day = resolution == Resolution::Months && *end - piece.start_usec <= LONGEST_DAY;
+            *end > period.end_usec && !is_day
+        });
         match (known, too_long) {
             (Some(sum), None) => {
                 sum.bytes = sum.bytes.plus(piece.bytes);

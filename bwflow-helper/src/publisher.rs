@@ -204,7 +204,14 @@ async fn serve(
             }
             if outcome.is_ok() && top_ups.is_due() {
                 // The links have their objects now. What is booked brings new figures.
-                outcome = top_ups.ask(connection, desired.links.keys()).await;
+                let names: Vec<String> = desired.links.keys().cloned().collect();
+                let asking = top_ups.ask(connection, names.iter());
+                let (asked, has_other_links) =
+                    meanwhile(asking, connection, desired, commands).await;
+                outcome = asked;
+                if has_other_links {
+                    top_ups.ask_again();
+                }
                 desired.apply_all(commands);
                 if outcome.is_ok() {
                     outcome = deliver(connection, desired, top_ups).await;
@@ -238,7 +245,12 @@ async fn serve(
             }
             shown = next_top_ups(top_ups.as_mut(), desired.links.keys()) => {
                 if let (Some((link, shown)), Some(top_ups)) = (shown?, &mut top_ups) {
-                    top_ups.book(&link, shown).await;
+                    let booking = top_ups.book(&link, shown);
+                    let (_, has_other_links) =
+                        meanwhile(booking, connection, desired, commands).await;
+                    if has_other_links {
+                        top_ups.ask_again();
+                    }
                 }
                 desired.apply_all(commands);
             }
@@ -251,6 +263,31 @@ async fn serve(
             }
             () = name.retry_time() => name.request(connection).await?,
             () = connection.closed() => return Err(gone()),
+        }
+    }
+}
+
+/// Waits for work of the accounting loop, and goes on answering what the loop asks for it: before it
+/// books, it asks what was excluded. Returns whether there are other links now, too.
+async fn meanwhile<T>(
+    work: impl Future<Output = T>,
+    connection: &Connection,
+    desired: &mut Desired,
+    commands: &mut mpsc::UnboundedReceiver<Command>,
+) -> (T, bool) {
+    let mut has_other_links = false;
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return (done, has_other_links),
+            Some(command) = commands.recv() => {
+                has_other_links |= matches!(command, Command::Links(_));
+                desired.apply(command);
+                if let Err(error) = answer_asked(connection, desired).await {
+                    tracing::debug!("bwflowd does not say what was excluded: {error}");
+                }
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ mod services;
 mod vnstat;
 
 use std::path::Path;
+use std::time::Duration;
 
 use bwflow_proto::config::Config;
 use bwflow_proto::ledger::LedgerView;
@@ -36,6 +37,9 @@ use crate::host::speed::speed_mbit;
 use crate::output::Output;
 use crate::snapshot::Snapshot;
 use crate::time::now_usec;
+
+/// How long the bus may take to let somebody in, and the daemon to show everything.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Examines everything; faults are the failure.
 pub(crate) async fn run(
@@ -62,12 +66,15 @@ async fn examine(args: &Doctor, address: Option<&str>) -> Vec<Finding> {
     let (config, mut findings) = configuration::read(&args.config);
     let mut snapshot = Snapshot::default();
     let mut is_synchronized = None;
-    match Bus::connect(address).await {
+    let connected = tokio::time::timeout(PATIENCE, Bus::connect(address)).await;
+    match connected.unwrap_or_else(|_| Err(Failure::NoBus("it does not answer".to_owned()))) {
         Ok(bus) => {
             findings.push(Finding::ok("bus", "can be reached"));
             let questions = Questions::new(bus.connection(), &files);
             findings.extend(ask(&questions).await);
-            snapshot = bus.snapshot().await.unwrap_or_default();
+            if let Ok(Ok(read)) = tokio::time::timeout(PATIENCE, bus.snapshot()).await {
+                snapshot = read;
+            }
             if let Some(config) = &config
                 && snapshot.has_helper
             {
@@ -88,7 +95,7 @@ async fn examine(args: &Doctor, address: Option<&str>) -> Vec<Finding> {
     let vnstat = vnstat::Vnstat::read();
     findings.extend(vnstat::judge(&vnstat));
     if vnstat.program.is_some() {
-        for name in &names {
+        for name in names.iter().filter(|name| is_present(&files, name)) {
             let link = vnstat_link(name, config.as_ref(), &snapshot);
             findings.extend(vnstat::judge_link(&vnstat, &link));
         }
@@ -115,6 +122,7 @@ async fn examine(args: &Doctor, address: Option<&str>) -> Vec<Finding> {
 /// What the bus tells of the services.
 async fn ask(questions: &Questions<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let mut is_silent = false;
     for program in [Program::Daemon, Program::Helper] {
         let service = questions.service(program).await;
         findings.extend(services::judge(program, &service));
@@ -123,11 +131,15 @@ async fn ask(questions: &Questions<'_>) -> Vec<Finding> {
         }
         let is_there = service.owner.is_some();
         match program {
-            Program::Daemon if is_there => {
-                let version = questions.version().await;
-                findings.extend(version.map(|version| services::judge_version(&version)));
-            }
-            Program::Helper if is_there => {
+            Program::Daemon if is_there => match questions.version().await {
+                Some(version) => findings.push(services::judge_version(&version)),
+                None => {
+                    is_silent = true;
+                    findings.push(services::silent(program));
+                }
+            },
+            // It publishes to the daemon, and waits for that.
+            Program::Helper if is_there && !is_silent => {
                 findings.push(services::judge_answer(questions.count_now().await));
             }
             _ => {}
@@ -147,6 +159,10 @@ fn names(config: Option<&Config>, snapshot: &Snapshot) -> Vec<String> {
         }
     }
     names
+}
+
+fn is_present(files: &Files, interface: &str) -> bool {
+    files.has(&format!("/sys/class/net/{interface}"))
 }
 
 async fn look_at_links(files: &Files, names: &[String], snapshot: &Snapshot) -> Vec<Finding> {

@@ -64,6 +64,11 @@ impl Bus {
         process
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        self.process.signal(signal);
+    }
+
     /// Ends it.
     pub fn stop(&mut self) {
         self.process.kill();

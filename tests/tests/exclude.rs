@@ -311,3 +311,17 @@ fn lanes_that_somebody_takes_off_come_back() {
         1000 * 1242
     );
 }
+
+#[test]
+fn what_an_administrator_decides_is_booked_at_once_beside_an_exclusion() {
+    let rig = start("20 GB", "10 GB");
+    for (used, state) in [("18 GB", "throttled"), ("1 GB", "open")] {
+        let begin = std::time::Instant::now();
+        let output = rig.ctl(&["correct", "--used", used]);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.contains(&format!("corrected: {used} used")), "{told}");
+        // The helper waits two seconds for a daemon that does not say what was excluded.
+        assert!(begin.elapsed() < Duration::from_millis(1500), "{begin:?}");
+        assert_eq!(rig.state_word(), state);
+    }
+}

@@ -68,9 +68,13 @@ impl Bookkeeper {
         for sum in sums {
             let (period, bytes) = (sum.period, sum.bytes);
             let used = match resolution {
-                // As the report says it, corrections included.
-                Resolution::Months => self.balance(link, account, period)?.used(),
-                Resolution::Hours | Resolution::Days => {
+                // As the report says it, corrections included; without what has a row of its own.
+                Resolution::Months if !sum.is_coarse => {
+                    let mut balance = self.balance(link, account, period)?;
+                    balance.totals.traffic = bytes;
+                    balance.used()
+                }
+                _ => {
                     let charged = bytes.less(self.excluded(account, period)?);
                     link.count.charge(charged.tx, charged.rx)
                 }
@@ -235,6 +239,34 @@ mod tests {
             [row(24, 500, "vnstat"), row(24, 57, "both")]
         );
         assert_eq!(told(Resolution::Months), [row(744, 557, "both")]);
+
+        // A day of another zone over the period's edge, and a month of vnStat's: each in one row.
+        let start = books.history("eth0", Resolution::Months, 0, ALL).unwrap();
+        let start = signed(start.unwrap().0[0].start_usec);
+        let other = |hours: std::ops::Range<i64>, tx| Stretch {
+            start_usec: start + hours.start * HOUR_USEC,
+            end_usec: start + hours.end * HOUR_USEC,
+            bytes: Counters { tx, rx: 0 },
+        };
+        let mut books = self::books(tempfile::tempdir().unwrap().path(), one_link());
+        books.observe(&[answer("eth0", 0)], &clock(0));
+        books.commit().unwrap();
+        let saw = [
+            other(-900..-180, 4000),
+            other(-2..22, 300),
+            other(22..46, 20),
+        ];
+        assert!(books.store.import("eth0", &saw).unwrap());
+        let (rows, _) = books
+            .history("eth0", Resolution::Months, 0, ALL)
+            .unwrap()
+            .unwrap();
+        let told: Vec<_> = rows
+            .iter()
+            .map(|row| (row.tx_bytes, row.used_bytes))
+            .collect();
+        assert_eq!(told.iter().map(|row| row.0).sum::<u64>(), 4320);
+        assert!(told.iter().all(|row| row.0 == row.1), "{told:?}");
     }
 
     #[test]

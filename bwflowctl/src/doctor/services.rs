@@ -158,6 +158,17 @@ pub(super) fn judge_rights(program: Program, owner: &Owner) -> Finding {
     }
 }
 
+/// A program that has its name on the bus and says nothing.
+pub(super) fn silent(program: Program) -> Finding {
+    let name = program.name();
+    Finding::fault(
+        name,
+        1,
+        "is on the bus, but does not answer",
+        format!("systemctl restart {name}; journalctl -u {name}"),
+    )
+}
+
 /// What the helper answered when it was to count, commit and publish; nothing if it was silent.
 pub(super) fn judge_answer(answer: Option<Result<(), String>>) -> Finding {
     const CHECK: &str = "ledger";
@@ -169,12 +180,7 @@ pub(super) fn judge_answer(answer: Option<Result<(), String>>) -> Finding {
             format!("bwflow-helper cannot keep it: {text}"),
             "journalctl -u bwflow-helper",
         ),
-        None => Finding::fault(
-            CHECK,
-            1,
-            "bwflow-helper does not answer",
-            "journalctl -u bwflow-helper; systemctl restart bwflow-helper",
-        ),
+        None => silent(Program::Helper),
     }
 }
 

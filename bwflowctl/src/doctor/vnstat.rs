@@ -2,7 +2,7 @@
 //! while it runs; what was before, and the history, do.
 
 use bwflow_proto::units::format_bytes;
-use bwflow_proto::vnstat::{CONFIG, DATABASE, LONGEST_GAP_SECONDS, Settings};
+use bwflow_proto::vnstat::{CONFIG, DATABASE, HIGHEST_LIMIT, LONGEST_GAP_SECONDS, Settings};
 
 use super::finding::Finding;
 use crate::host;
@@ -96,7 +96,12 @@ pub(super) fn judge_link(vnstat: &Vnstat, link: &Link) -> Vec<Finding> {
     let name = &link.interface;
     let mut findings = Vec::new();
     let program = vnstat.program.as_ref();
-    if vnstat.unreadable.is_none() && program.is_some_and(|program| !program.knows(name)) {
+    let has_note = link
+        .count
+        .as_ref()
+        .is_some_and(|count| !count.note.is_empty());
+    // Where the helper says why, that is the reason: a damaged database knows no link.
+    if !has_note && vnstat.unreadable.is_none() && program.is_some_and(|it| !it.knows(name)) {
         let found = "vnStat does not know this link: its history begins with bwflow";
         let cure = format!("vnstat --add -i {name}");
         findings.push(Finding::warning(CHECK, found, cure));
@@ -108,13 +113,15 @@ pub(super) fn judge_link(vnstat: &Vnstat, link: &Link) -> Vec<Finding> {
             format!("vnStat drops what moves faster than {limit} Mbit/s; the link does {speed}"),
             format!("sudo bwflowctl init, or MaxBW{name} {speed} in {CONFIG}"),
         )),
+        // Nothing is known to be faster, and vnStat takes no higher one.
+        (Some(HIGHEST_LIMIT..), None) => {}
         (Some(limit), None) => findings.push(Finding::warning(
             CHECK,
             format!(
                 "vnStat drops what moves faster than {limit} Mbit/s; how fast the link is, \
                  nobody tells"
             ),
-            format!("sudo bwflowctl init, or MaxBW{name} 0 in {CONFIG}"),
+            format!("sudo bwflowctl init, or MaxBW{name} {HIGHEST_LIMIT} in {CONFIG}"),
         )),
         _ => {}
     }
@@ -154,7 +161,8 @@ pub(super) fn judge_link(vnstat: &Vnstat, link: &Link) -> Vec<Finding> {
 fn judge_count(vnstat: &Vnstat, count: &Count) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !count.note.is_empty() {
-        findings.push(Finding::note(CHECK, &count.note));
+        let cure = "journalctl -u bwflow-helper; journalctl -u vnstat";
+        findings.push(Finding::warning(CHECK, &count.note, cure));
     }
     if let Some(age_seconds) = count.age_seconds {
         // It writes once in an interval, and twice as rarely or so while links are down.
@@ -246,6 +254,8 @@ mod tests {
         );
         assert_eq!(found("", &berlin(None))[0].0, Grade::Warning);
         assert_eq!(found("MaxBandwidth 0\n", &berlin(None))[0].0, Grade::Ok);
+        // As `init` writes it.
+        assert_eq!(found("MaxBWeth0 50000\n", &berlin(None))[0].0, Grade::Ok);
     }
 
     #[test]
