@@ -73,6 +73,21 @@ fn rules(rig: &Rig) -> String {
     nft(&rig.pair.inside, "list ruleset")
 }
 
+/// Sends datagrams of 1200 bytes as fast as it goes, whether they arrive or not; with a priority
+/// (`SO_PRIORITY`) unless that is 0.
+fn blast(rig: &Rig, address: &str, priority: u32, many: u32) {
+    const PROGRAM: &str = "socket(S, PF_INET, SOCK_DGRAM, 0) or die $!; \
+        !$ARGV[1] or setsockopt(S, SOL_SOCKET, 12, pack('I', $ARGV[1])) or die $!; \
+        my $to = pack_sockaddr_in(9, inet_aton($ARGV[0])); \
+        send(S, 'x' x 1200, MSG_DONTWAIT, $to) for 1..$ARGV[2];";
+    let words = [&priority.to_string(), &many.to_string()];
+    let place = ["netns", "exec", rig.pair.inside.name(), "perl", "-MSocket"];
+    run(
+        "ip",
+        &[&place[..], &["-e", PROGRAM, address, words[0], words[1]]].concat(),
+    );
+}
+
 /// Fresh figures: used and excluded bytes.
 fn figures(rig: &Rig) -> (u64, u64) {
     let report = rig.fresh_report();
@@ -324,4 +339,62 @@ fn what_an_administrator_decides_is_booked_at_once_beside_an_exclusion() {
         assert!(begin.elapsed() < Duration::from_millis(1500), "{begin:?}");
         assert_eq!(rig.state_word(), state);
     }
+}
+
+#[test]
+fn nothing_passes_by_a_priority_that_it_came_with() {
+    let mut rig = Rig::new();
+    address(&rig.pair);
+    // A tunnel with a budget of its own, whose packets go out over the held link.
+    rig.pair
+        .inside
+        .ip("link add vx0 type vxlan id 7 remote 10.99.0.2 dstport 4789 dev wan0");
+    rig.pair.inside.ip("addr add 10.98.7.1/24 dev vx0");
+    rig.pair.inside.ip("link set vx0 up");
+    rig.pair
+        .inside
+        .ip("neigh add 10.98.7.2 lladdr 02:00:00:00:00:07 dev vx0");
+    let both = "[[link]]\ninterface = \"wan0\"\n\n[[link]]\ninterface = \"vx0\"\n";
+    let one = "[network]\ninterface = \"wan0\"\n";
+    rig.start(&config("100 GB", "1 MB", NETWORKS).replace(one, both));
+    wait_counting(&rig);
+    let charged = Flow::start(&rig.pair, CHARGED, 5001);
+    rig.wait_state("throttled", Duration::from_secs(15));
+    drop(charged);
+    let before = (rig.pair.sent(), std::time::Instant::now());
+    blast(&rig, "10.98.7.2", 0, 20_000);
+    blast(&rig, CHARGED, 0xb0f1_0000, 20_000);
+    let sent = rig.pair.sent() - before.0;
+    println!("MEASURED {sent} bytes of 50 MB with our priority went over a held link");
+    let drip = rig.report().unwrap()["drip_bytes_per_second"]
+        .as_u64()
+        .unwrap();
+    let most = 512 * 1024 + drip * (before.1.elapsed().as_secs() + 1);
+    assert!(sent < most, "{sent} of {most}");
+}
+
+#[test]
+fn what_another_filter_drops_is_not_excluded() {
+    let rig = start("100 GB", "50 GB");
+    nft(&rig.pair.inside, "add table netdev fw");
+    let chain = "add chain netdev fw out { type filter hook egress device wan0 priority 10 ; }";
+    nft(&rig.pair.inside, chain);
+    let dropped = "add rule netdev fw out ip daddr 10.98.0.3 drop";
+    nft(&rig.pair.inside, dropped);
+    rig.pair
+        .inside
+        .ip("neigh add 10.98.0.3 lladdr 02:00:00:00:00:03 dev wan0");
+    let (used_before, excluded_before) = figures(&rig);
+    let sent_before = rig.pair.sent();
+    blast(&rig, "10.98.0.3", 0, 5000);
+    send_udp(&rig.pair, CHARGED, 6002, 5000, 1200);
+    let (used, excluded) = figures(&rig);
+    let sent = rig.pair.sent() - sent_before;
+    assert!(sent >= 5000 * 1242);
+    println!(
+        "MEASURED {} charged of {sent} sent beside 6 MB dropped by a filter",
+        used - used_before
+    );
+    assert!(excluded - excluded_before <= PACKET, "{excluded}");
+    assert!((used - used_before).abs_diff(sent) <= PACKET, "{used}");
 }

@@ -7,7 +7,8 @@
 //! table netdev bwflow_eth0 {
 //!     set v4 { type ipv4_addr; flags interval; elements = { 10.0.0.0/8 } }
 //!     chain tx {
-//!         type filter hook egress device "eth0" priority filter; policy accept;
+//!         type filter hook egress device "eth0" priority 2147483647; policy accept;
+//!         meta priority b0f1:0 meta priority set none
 //!         ip daddr @v4 counter meta priority set b0f1:0
 //!     }
 //! }
@@ -20,6 +21,8 @@ use bwflow_proto::network::Network;
 use super::qdisc::Handle;
 use super::socket::{Message, Request, attributes, push_attribute};
 
+/// Our chains come last of all: what another one drops must not be counted.
+const LAST: u32 = i32::MAX.cast_unsigned();
 const SUBSYSTEM: u16 = 10 << 8;
 const NEW_TABLE: u16 = SUBSYSTEM;
 pub(super) const GET_TABLE: u16 = SUBSYSTEM | 1;
@@ -124,6 +127,7 @@ pub fn install(link: &str, networks: &[Network], counts_received: bool) -> Vec<R
         }
     }
     requests.push(chain(&table, SENT, 1, link));
+    requests.push(guard(&table));
     for version in &VERSIONS {
         requests.push(rule(&table, SENT, version, version.destination, true));
     }
@@ -253,7 +257,7 @@ fn push_data(body: &mut Vec<u8>, kind: u16, value: &[u8]) {
 fn chain(table: &str, name: &str, hook: u32, link: &str) -> Request {
     let mut place = Vec::new();
     push_number(&mut place, 1, hook);
-    push_number(&mut place, 2, 0);
+    push_number(&mut place, 2, LAST);
     place.extend(text(3, link));
     let mut more = text(3, name);
     more.extend(text(7, "filter"));
@@ -261,49 +265,81 @@ fn chain(table: &str, name: &str, hook: u32, link: &str) -> Request {
     named(NEW_CHAIN, CREATE, table, &more)
 }
 
-/// Counts what has an address of the set at this place, and sends it past our bucket if it `passes`.
-fn rule(table: &str, chain: &str, version: &Version, place: u32, passes: bool) -> Request {
-    const REGISTER: u32 = 1;
-    const META_PROTOCOL: u32 = 1;
-    const META_PRIORITY: u32 = 2;
-    const NETWORK_HEADER: u32 = 1;
-    let numbers = |pairs: &[(u16, u32)]| {
-        let mut data = Vec::new();
-        for (kind, number) in pairs {
-            push_number(&mut data, *kind, *number);
-        }
-        data
-    };
-    let mut list = Vec::new();
-    let mut push = |name: &str, data: &[u8]| {
+const REGISTER: u32 = 1;
+const META_PRIORITY: u32 = 2;
+
+/// The expressions of a rule.
+#[derive(Default)]
+struct Expressions(Vec<u8>);
+
+impl Expressions {
+    fn push(&mut self, name: &str, data: &[u8]) {
         let mut expression = text(EXPRESSION_NAME, name);
         push_nested(&mut expression, EXPRESSION_DATA, data);
-        push_nested(&mut list, LIST_ELEMENT, &expression);
-    };
-    push("meta", &numbers(&[(2, META_PROTOCOL), (1, REGISTER)]));
-    let mut is_version = numbers(&[(1, REGISTER), (2, 0)]);
-    push_data(&mut is_version, 3, &version.protocol.to_be_bytes());
-    push("cmp", &is_version);
+        push_nested(&mut self.0, LIST_ELEMENT, &expression);
+    }
+
+    /// Goes on only with what has this value in the register.
+    fn compare(&mut self, value: &[u8]) {
+        let mut data = numbers(&[(1, REGISTER), (2, 0)]);
+        push_data(&mut data, 3, value);
+        self.push("cmp", &data);
+    }
+
+    fn set_priority(&mut self, priority: u32) {
+        let mut value = numbers(&[(1, REGISTER)]);
+        push_data(&mut value, 2, &priority.to_ne_bytes());
+        self.push("immediate", &value);
+        self.push("meta", &numbers(&[(2, META_PRIORITY), (3, REGISTER)]));
+    }
+
+    fn rule(&self, table: &str, chain: &str) -> Request {
+        let mut more = text(RULE_CHAIN, chain);
+        push_nested(&mut more, RULE_EXPRESSIONS, &self.0);
+        named(NEW_RULE, CREATE | APPEND, table, &more)
+    }
+}
+
+fn numbers(pairs: &[(u16, u32)]) -> Vec<u8> {
+    let mut data = Vec::new();
+    for (kind, number) in pairs {
+        push_number(&mut data, *kind, *number);
+    }
+    data
+}
+
+/// Takes our priority from what comes with it: a program may have set it, and what a tunnel has
+/// wrapped keeps that of the tunnel's own lanes. Only what this link excludes may pass.
+fn guard(table: &str) -> Request {
+    let mut list = Expressions::default();
+    list.push("meta", &numbers(&[(2, META_PRIORITY), (1, REGISTER)]));
+    list.compare(&Handle::OURS.0.to_ne_bytes());
+    list.set_priority(0);
+    list.rule(table, SENT)
+}
+
+/// Counts what has an address of the set at this place, and sends it past our bucket if it `passes`.
+fn rule(table: &str, chain: &str, version: &Version, place: u32, passes: bool) -> Request {
+    const META_PROTOCOL: u32 = 1;
+    const NETWORK_HEADER: u32 = 1;
+    let mut list = Expressions::default();
+    list.push("meta", &numbers(&[(2, META_PROTOCOL), (1, REGISTER)]));
+    list.compare(&version.protocol.to_be_bytes());
     let address = [
         (1, REGISTER),
         (2, NETWORK_HEADER),
         (3, place),
         (4, version.length),
     ];
-    push("payload", &numbers(&address));
+    list.push("payload", &numbers(&address));
     let mut is_excluded = text(1, version.set);
     push_number(&mut is_excluded, 2, REGISTER);
-    push("lookup", &is_excluded);
-    push("counter", &[]);
+    list.push("lookup", &is_excluded);
+    list.push("counter", &[]);
     if passes {
-        let mut lane = numbers(&[(1, REGISTER)]);
-        push_data(&mut lane, 2, &Handle::OURS.0.to_ne_bytes());
-        push("immediate", &lane);
-        push("meta", &numbers(&[(2, META_PRIORITY), (3, REGISTER)]));
+        list.set_priority(Handle::OURS.0);
     }
-    let mut more = text(RULE_CHAIN, chain);
-    push_nested(&mut more, RULE_EXPRESSIONS, &list);
-    named(NEW_RULE, CREATE | APPEND, table, &more)
+    list.rule(table, chain)
 }
 
 /// What a link's rules have counted since they were made.
@@ -317,14 +353,14 @@ pub struct Counted {
     pub tx_packets: u64,
     /// Bytes that came from excluded networks.
     pub rx_bytes: u64,
-    /// How many of our rules are there.
+    /// How many rules are there.
     pub rules: u32,
 }
 
 impl Counted {
     /// How many rules there must be.
     pub const fn rules_wanted(counts_received: bool) -> u32 {
-        if counts_received { 4 } else { 2 }
+        if counts_received { 5 } else { 3 }
     }
 
     /// Adds what a rule has counted.
@@ -340,10 +376,11 @@ impl Counted {
                 _ => {}
             }
         }
-        let (Some(sends), Some((bytes, packets))) = (sends, count) else {
+        let Some(sends) = sends else {
             return;
         };
         self.rules += 1;
+        let (bytes, packets) = count.unwrap_or_default();
         if sends {
             self.tx_bytes = self.tx_bytes.saturating_add(bytes);
             self.tx_packets = self.tx_packets.saturating_add(packets);
