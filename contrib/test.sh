@@ -80,12 +80,12 @@ stage tests rust_tests
 BWFLOW_PREBUILT=$(target_directory)/release
 export BWFLOW_PREBUILT
 stage package contrib/package.sh --lint
-stage machine tests/machine/all
 # What is measured there is the CPU time of two processes that sleep; what else the machine does
 # meanwhile is not in it.
 step "footprint: watching for $FOOTPRINT_SECONDS s beside the next stages"
 contrib/footprint.sh --seconds "$FOOTPRINT_SECONDS" >"$watched" 2>&1 &
 watching=$!
+stage machine tests/machine/all
 stage power-cuts tests/machine/power-cuts
 stage demo contrib/start.sh --demo
 code=0
