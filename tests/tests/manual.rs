@@ -228,6 +228,10 @@ fn with_values(command: &Command, mut synopsis: String) -> String {
         let bare = format!("\\fB\\-\\-{long}\\fR]");
         let whole = format!("\\fB\\-\\-{long}\\fR {}]", values.join(" "));
         synopsis = synopsis.replace(&bare, &whole);
+        // One that must be given stands in other brackets.
+        let bare = format!("<\\fB\\-\\-{long}\\fR>");
+        let whole = format!("\\fB\\-\\-{long}\\fR {}", values.join(" "));
+        synopsis = synopsis.replace(&bare, &whole);
     }
     synopsis
 }
@@ -454,6 +458,7 @@ fn a_synopsis_shows_what_follows_an_option() {
         ("bwflowctl-report.1", "\\-\\-interface\\fR \\fIIF\\fR]"),
         ("bwflowctl-status.1", "\\-\\-address\\fR \\fIBUS\\fR]"),
         ("bwflowctl.1", "\\-\\-address\\fR \\fIBUS\\fR]"),
+        ("bwflowctl-correct.1", "\\fB\\-\\-used\\fR \\fIAMOUNT\\fR\n"),
     ] {
         let text = fs::read_to_string(source().join("docs/man").join(page)).unwrap();
         let (_, synopsis) = text.split_once(".SH SYNOPSIS\n").unwrap();
