@@ -2,6 +2,7 @@
 
 use std::io;
 
+use bwflow_proto::config::PATH;
 use thiserror::Error;
 use zbus::fdo;
 
@@ -19,7 +20,7 @@ pub(crate) enum Failure {
 
     #[error(
         "bwflowd is not running; {}",
-        start("bwflowd bwflow-helper", has_systemd())
+        start("bwflowd bwflow-helper", has_systemd(), is_configured())
     )]
     NotRunning,
 
@@ -74,16 +75,29 @@ pub(crate) const LOOK_AT_CONFIG: &str = "if it does not start, see `bwflowctl ch
 
 /// That the helper is not there, and how to start it.
 pub(crate) fn no_helper() -> String {
-    format!(
-        "bwflow-helper is not running; {}; {LOOK_AT_CONFIG}",
-        start("bwflow-helper", has_systemd())
-    )
+    let start = start("bwflow-helper", has_systemd(), is_configured());
+    // What `init` starts it has checked.
+    let look = if has_systemd() && !is_configured() {
+        String::new()
+    } else {
+        format!("; {LOOK_AT_CONFIG}")
+    };
+    format!("bwflow-helper is not running; {start}{look}")
+}
+
+/// Whether the configuration is there, as the units ask before they start anything.
+fn is_configured() -> bool {
+    let found = std::fs::metadata(PATH);
+    !found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 /// How to start `services` here, and where to look when they do not start.
-fn start(services: &str, has_systemd: bool) -> String {
+fn start(services: &str, has_systemd: bool, is_configured: bool) -> String {
     let first = services.split(' ').next().unwrap_or(services);
-    if has_systemd {
+    if has_systemd && !is_configured {
+        // systemd would say that it has started them, and start nothing.
+        format!("start it with `sudo bwflowctl init`, for there is no {PATH} yet")
+    } else if has_systemd {
         format!("start it with `systemctl start {services}` (its log: `journalctl -u {first}`)")
     } else {
         let names = services.replace(' ', "` and `");
@@ -143,17 +157,24 @@ mod tests {
 
     #[test]
     fn without_systemd_nobody_is_sent_to_it() {
-        let with = start("bwflowd bwflow-helper", true);
+        let with = start("bwflowd bwflow-helper", true, true);
         assert!(
             with.contains("`systemctl start bwflowd bwflow-helper`"),
             "{with}"
         );
         assert!(with.contains("`journalctl -u bwflowd`"), "{with}");
-        let without = start("bwflowd bwflow-helper", false);
+        let without = start("bwflowd bwflow-helper", false, true);
         assert_eq!(
             without,
             "start it with `contrib/start.sh`, or `bwflowd` and `bwflow-helper` by hand"
         );
+    }
+
+    #[test]
+    fn who_has_no_configuration_yet_is_not_sent_to_units_that_start_nothing() {
+        let told = start("bwflowd bwflow-helper", true, false);
+        assert!(told.contains("`sudo bwflowctl init`"), "{told}");
+        assert!(!told.contains("systemctl"), "{told}");
     }
 
     #[test]
