@@ -40,6 +40,8 @@ struct Plan<'a> {
     /// Null for the drip.
     rate_bytes_per_second: Option<u64>,
     min_rate_bytes_per_second: u64,
+    /// Networks in CIDR notation.
+    exclude: Vec<String>,
 }
 
 /// One document with a line feed at the end.
@@ -110,6 +112,7 @@ fn plan(link: &Link) -> Plan<'_> {
             Throttle::Rate(rate) => Some(rate),
         },
         min_rate_bytes_per_second: link.min_rate,
+        exclude: link.exclude.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -130,7 +133,7 @@ mod tests {
     #[test]
     fn a_right_file_is_shown_with_its_notes() {
         let text = "bandwidth.monthly_budget_gb = 100\nbandwidth.count = \"rx\"\n\
-                    network.interface = \"eth0\"\n";
+                    bandwidth.exclude = [\"10.0.0.0/8\"]\nnetwork.interface = \"eth0\"\n";
         let checked = rendered(text);
         assert_eq!(checked["valid"], true);
         assert_eq!(checked["problems"][0]["severity"], "note");
@@ -146,6 +149,7 @@ mod tests {
                 "counted": "rx",
                 "rate_bytes_per_second": null,
                 "min_rate_bytes_per_second": 8000,
+                "exclude": ["10.0.0.0/8"],
             }])
         );
     }

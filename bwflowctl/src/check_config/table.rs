@@ -36,10 +36,24 @@ pub(super) fn render(file_name: &str, config: &Config) -> String {
     } else {
         ""
     };
+    let excluded: String = config.links.iter().filter_map(excluded).collect();
+    let gap = if excluded.is_empty() { "" } else { "\n" };
     format!(
-        "{file_name} is right: {links}, looked at at least every {interval}\n\n{}{legend}",
+        "{file_name} is right: {links}, looked at at least every {interval}\n\n{}{gap}{excluded}{legend}",
         grid.render(false)
     )
+}
+
+/// A line with the networks that are not charged, if there are any: too many for a column.
+fn excluded(link: &Link) -> Option<String> {
+    let networks: Vec<String> = link.exclude.iter().map(ToString::to_string).collect();
+    let name = &link.interface;
+    (!networks.is_empty()).then(|| {
+        format!(
+            "{name}: neither charged nor held back: {}\n",
+            networks.join(", ")
+        )
+    })
 }
 
 /// What accrues in the longest month, bytes per second.
@@ -77,7 +91,7 @@ mod tests {
                     [[link]]\ninterface = \"wwan0\"\nmonthly_budget = \"20 GB\"\n\
                     timezone = \"Europe/Berlin\"\nbilling_day = 17\nrate = \"2 Mbit/s\"\n\
                     [[link]]\ninterface = \"wg0\"\nmonthly_budget = \"9 GB\"\n\
-                    pre_charge = \"9 GB\"\n";
+                    pre_charge = \"9 GB\"\nexclude = [\"fd00::/8\", \"10.0.0.0/8\"]\n";
         let (config, _) = Config::parse(text).unwrap();
         assert_eq!(
             render("c.toml", &config),
@@ -88,6 +102,8 @@ LINK    BUDGET    BURST  DAY  TIME ZONE      COUNTED  HELD TO
 eth0   1.5 TiB  768 GiB    1  UTC            tx       drip 2.46 Mbit/s
 wwan0    20 GB    10 GB   17  Europe/Berlin  tx       2 Mbit/s
 wg0       9 GB     9 GB    1  UTC            tx       min_rate 64 kbit/s
+
+wg0: neither charged nor held back: 10.0.0.0/8, fd00::/8
 
 The drip is that of a month of 31 days; in a shorter one it is higher.
 "
