@@ -171,11 +171,11 @@ impl Shaper {
         match kernel.exempt(&self.name, &exempt.networks, exempt.received) {
             Ok(()) => {
                 exempt.in_force = Some(link.index);
-                let many = exempt.networks.len();
-                info!(
-                    link = self.name,
-                    "{many} networks are neither charged nor held back"
-                );
+                let told = match exempt.networks.len() {
+                    1 => "1 network is".to_owned(),
+                    many => format!("{many} networks are"),
+                };
+                info!(link = self.name, "{told} neither charged nor held back");
                 // The table that these counters are of.
                 if let Some(seen) = kernel.exempted(link)? {
                     self.exempt.tally.observe(&seen, 0);
