@@ -94,13 +94,17 @@ impl Settings {
     }
 
     /// Above which rate vnStat discards what an interface moved, Mbit/s; nothing if it keeps
-    /// everything. `speed` is what the kernel says the link can do, Mbit/s, if it says.
+    /// everything. `speed` is what the kernel says the link can do, Mbit/s, if it says; while it does
+    /// not, the highest limit that vnStat takes is none.
     pub fn limit_of(&self, interface: &str, speed: Option<u32>) -> Option<u32> {
         let own = self
             .limits
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case(interface))
             .map(|(_, limit)| *limit);
+        if own == Some(HIGHEST_LIMIT) && speed.is_none() {
+            return None;
+        }
         // A limit of 0 for one interface is not kept: detection or the general one holds then.
         if let Some(limit @ 1..) = own {
             return Some(limit);
@@ -210,6 +214,10 @@ mod tests {
         assert_eq!(settings.limit_of("eth2", None), None);
         assert_eq!(settings.limit_of("tun9", Some(10_000)), Some(1000));
         assert_eq!(settings.limit_of("tunnel", Some(10)), Some(10));
+        let highest = Settings::parse("MaxBWeth7 50000\nMaxBWeth6 49999\n");
+        assert_eq!(highest.limit_of("eth7", None), None);
+        assert_eq!(highest.limit_of("eth7", Some(100_000)), Some(HIGHEST_LIMIT));
+        assert_eq!(highest.limit_of("eth6", None), Some(49_999));
         let unlimited = Settings::parse("MaxBandwidth 0\n");
         assert_eq!(unlimited.limit_of("tun9", None), None);
     }

@@ -12,6 +12,9 @@ pub mod vnstat;
 /// The kernel's interfaces, one folder each.
 pub const INTERFACES: &str = "/sys/class/net";
 
+/// What the host speaks to itself by.
+pub const LOOPBACK: &str = "lo";
+
 /// The names of all interfaces but the loopback, sorted; none where the kernel does not tell.
 pub fn interfaces() -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(INTERFACES) else {
@@ -22,7 +25,7 @@ pub fn interfaces() -> Vec<String> {
         // `bonding_masters` stands there too and is a file.
         .filter(|entry| entry.path().is_dir())
         .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| name != "lo")
+        .filter(|name| name != LOOPBACK)
         .collect();
     names.sort_unstable();
     names

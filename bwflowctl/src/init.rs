@@ -8,6 +8,7 @@ mod collect;
 mod decide;
 mod file;
 mod interrupt;
+mod limit;
 mod mend;
 pub(crate) mod preset;
 mod privilege;
@@ -25,7 +26,6 @@ use apply::{Acts, DAEMON, HELPER, apply};
 use question::Links;
 
 use crate::args::Init;
-use crate::check_config::file as config_file;
 use crate::failure::Failure;
 use crate::grid::printable;
 use crate::host;
@@ -55,6 +55,10 @@ pub(crate) fn run(args: &Init, output: &mut Output) -> Result<(), Failure> {
     let links = Links {
         default: host::route::default_links(),
         present: host::interfaces(),
+        planned: old
+            .iter()
+            .flat_map(|old| old.links.iter().map(|link| link.interface.clone()))
+            .collect(),
     };
     let found = Vnstat::find();
     let is_asking = io::stdin().is_terminal() && !args.yes;
@@ -66,6 +70,12 @@ pub(crate) fn run(args: &Init, output: &mut Output) -> Result<(), Failure> {
         terminal::say(&introduction(&links, found.as_ref()))?;
     }
     let answers = collect::collect(args, old.as_ref(), &links, is_asking)?;
+    if !is_there(&answers.interface, &links) {
+        output.talk(&format!(
+            "note: there is no link `{}` now; it is held as soon as it appears",
+            printable(&answers.interface)
+        ));
+    }
     let text = plan(path, before.as_deref(), &answers)?;
     if args.print {
         return output.data(&text);
@@ -98,6 +108,12 @@ pub(crate) fn run(args: &Init, output: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether the link is there; where the kernel tells of none, nobody knows.
+fn is_there(name: &str, links: &Links) -> bool {
+    let mut present = links.present.iter();
+    links.present.is_empty() || name == host::LOOPBACK || present.any(|link| link == name)
+}
+
 /// Does it with the rights it needs.
 fn carry_out(
     answers: &Answers,
@@ -128,20 +144,12 @@ fn carry_out(
 
 /// The text of the file, if there is one.
 fn existing(path: &Path) -> Result<Option<String>, Failure> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    let name = path.display();
-    let bytes = config_file::read(path).map_err(|unreadable| {
-        let hint = unreadable.hint.map(|hint| format!(": {hint}"));
+    let bytes = apply::existing(path)?;
+    bytes.map(String::from_utf8).transpose().map_err(|_| {
         Failure::Configuration(format!(
-            "cannot read {name}: {}{}",
-            unreadable.message,
-            hint.unwrap_or_default()
+            "{} is no text; move it away, then start again",
+            path.display()
         ))
-    })?;
-    String::from_utf8(bytes).map(Some).map_err(|_| {
-        Failure::Configuration(format!("{name} is no text; move it away, then start again"))
     })
 }
 

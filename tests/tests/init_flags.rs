@@ -6,7 +6,7 @@ use std::fs;
 
 use bwflow_proto::config::load_str;
 use bwflow_proto::vnstat::Settings;
-use bwflow_tests::desk::Desk;
+use bwflow_tests::desk::{Desk, Told};
 use bwflow_tests::process::program;
 
 #[test]
@@ -115,12 +115,12 @@ fn a_link_above_vnstats_limit_gets_a_limit_of_its_own_that_vnstat_takes() {
     assert!(shown.talk.is_empty(), "vnStat complains: {}", shown.talk);
     let mended = fs::read_to_string(desk.etc("vnstat.conf")).unwrap();
     let settings = Settings::parse(&mended);
-    assert!(
-        settings
-            .limit_of("tun9", None)
-            .is_some_and(|limit| limit > 1000),
-        "{mended}"
+    assert_eq!(
+        settings.limits,
+        [("tun9".to_owned(), 0)],
+        "as the doctor says it: {mended}"
     );
+    assert_eq!(settings.limit_of("tun9", None), None, "{mended}");
     let before = desk.changed();
     let again = desk.run(&words);
     assert_eq!(again.code, Some(0), "{}", again.talk);
@@ -130,6 +130,124 @@ fn a_link_above_vnstats_limit_gets_a_limit_of_its_own_that_vnstat_takes() {
         "a second run offers nothing: {}",
         again.talk
     );
+}
+
+/// The privileged step, with the configuration on its standard input.
+fn write(desk: &Desk, text: &str, words: &str) -> Told {
+    let init = program("bwflowctl");
+    fs::write(desk.directory.path().join("text"), text).unwrap();
+    let line = format!(
+        "exec timeout 20 {} init --write-from-stdin {words} <{}/text",
+        init.display(),
+        desk.directory.path().display()
+    );
+    desk.command(&["sh", "-c", &line])
+}
+
+fn plan(links: &[&str]) -> String {
+    let links: String = links
+        .iter()
+        .map(|link| format!("[[link]]\ninterface = '{link}'\n"))
+        .collect();
+    format!("[bandwidth]\nmonthly_budget = \"1 TB\"\n{links}")
+}
+
+#[test]
+fn what_is_no_file_is_neither_waited_for_nor_replaced() {
+    for (make, told) in [
+        ("mkfifo $0", "it is no regular file"),
+        // A device of its own, as `/dev/null` is: what goes wrong must not harm this host.
+        (
+            "mknod $0.null c 1 3 && ln -s config.toml.null $0",
+            "it is no regular file",
+        ),
+        ("mkdir $0", "it is a directory"),
+    ] {
+        let desk = Desk::new();
+        let config = desk.etc("bwflow/config.toml");
+        fs::create_dir(desk.etc("bwflow")).unwrap();
+        let made = std::process::Command::new("sh")
+            .args(["-c", make])
+            .arg(&config)
+            .status();
+        assert!(made.unwrap().success(), "{make}");
+        let kind = fs::symlink_metadata(&config).unwrap().file_type();
+        for refused in [
+            write(&desk, &plan(&["wan0"]), "--vnstat yes"),
+            desk.run(&["--yes", "--budget", "1TB", "--force"]),
+        ] {
+            assert_eq!(refused.code, Some(2), "{make}: {}", refused.talk);
+            assert!(refused.talk.contains(told), "{make}: {}", refused.talk);
+            assert!(
+                refused.talk.contains("hint: move it away"),
+                "{}",
+                refused.talk
+            );
+        }
+        assert_eq!(
+            fs::symlink_metadata(&config).unwrap().file_type(),
+            kind,
+            "{make}"
+        );
+        assert!(
+            !desk.etc("vnstat.conf").exists(),
+            "{make}: vnStat is mended"
+        );
+        let device = desk.etc("bwflow/config.toml.null");
+        if let Ok(device) = fs::metadata(device) {
+            assert!(!device.is_file(), "{make}");
+        }
+    }
+}
+
+#[test]
+fn no_name_that_somebody_makes_up_harms_vnstat() {
+    let desk = Desk::new();
+    fs::remove_file(desk.etc("localtime")).unwrap();
+    let odd = ["MaxBW;MaxBW", "MaxBWa\"b", "a#b", "a%n%s", "tun9"];
+    let told = write(&desk, &plan(&odd), "--vnstat yes");
+    assert_eq!(told.code, Some(0), "{}", told.talk);
+    let shown = desk.command(&["vnstat", "--showconfig"]);
+    assert!(shown.talk.is_empty(), "vnStat complains: {}", shown.talk);
+    let mended = fs::read_to_string(desk.etc("vnstat.conf")).unwrap();
+    let limits = Settings::parse(&mended).limits;
+    assert_eq!(limits, [("tun9".to_owned(), 0)], "{mended}");
+    let names: Vec<String> = (0..4000).map(|number| format!("eth{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let told = write(&desk, &plan(&names), "--vnstat yes");
+    assert_eq!(told.code, Some(0), "within the time: {}", told.talk);
+    let mended = fs::read_to_string(desk.etc("vnstat.conf")).unwrap();
+    assert_eq!(Settings::parse(&mended).limits.len(), 100);
+}
+
+#[test]
+fn a_link_that_has_a_budget_and_is_away_is_kept() {
+    let desk = Desk::new();
+    fs::create_dir(desk.etc("bwflow")).unwrap();
+    let config = desk.etc("bwflow/config.toml");
+    fs::write(&config, plan(&["eth7"])).unwrap();
+    let told = desk.run(&["--yes", "--billing-day", "9", "--force"]);
+    assert_eq!(told.code, Some(0), "{}", told.talk);
+    assert!(
+        told.talk.contains("there is no link `eth7` now"),
+        "{}",
+        told.talk
+    );
+    assert!(!told.talk.contains("vnstat --add"), "{}", told.talk);
+    let link = &desk.meaning().links[0];
+    assert_eq!((link.interface.as_str(), link.billing_day), ("eth7", 9));
+    let terminal = desk.sit("--billing-day 3");
+    terminal.asked(1);
+    terminal.types("lo");
+    let screen = terminal.asked(2);
+    assert!(screen.contains("loopback"), "{screen}");
+    for question in 2..=7 {
+        terminal.asked(question);
+        terminal.types("");
+    }
+    assert_eq!(terminal.ended(), 0);
+    let link = &desk.meaning().links[0];
+    assert_eq!((link.interface.as_str(), link.billing_day), ("eth7", 3));
 }
 
 #[test]

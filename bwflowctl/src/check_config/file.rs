@@ -12,11 +12,22 @@ pub(crate) const STDIN: &str = "-";
 /// Bytes; a configuration has thousands.
 const MOST: u64 = 1_000_000;
 
+/// The hint where root may do what the caller may not.
+pub(crate) const TRY_SUDO: &str = "try with sudo";
+
 /// Why there is nothing to check.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable {
     pub(crate) message: String,
     pub(crate) hint: Option<&'static str>,
+}
+
+/// The same of a file that need not be there.
+pub(crate) fn read_if_there(file: &Path) -> Result<Option<Vec<u8>>, Unreadable> {
+    match std::fs::metadata(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        _ => read(file).map(Some),
+    }
 }
 
 /// Reads the whole file, or standard input.
@@ -50,7 +61,7 @@ fn unreadable(file: &Path, error: &io::Error) -> Unreadable {
                 "`sudo bwflowctl init` writes it, or you do, beginning with a copy of the example in \
                      /usr/share/doc/bwflow/examples/; or name the file to check",
             ),
-            io::ErrorKind::PermissionDenied => Some("try with sudo"),
+            io::ErrorKind::PermissionDenied => Some(TRY_SUDO),
             _ => None,
         },
     }

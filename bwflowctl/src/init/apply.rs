@@ -11,7 +11,9 @@ use bwflow_proto::vnstat;
 
 use super::mend::{Host, Mend, mend};
 use super::replace::replace;
+use crate::check_config::file;
 use crate::failure::Failure;
+use crate::host::interfaces;
 use crate::host::service::{has_systemd, is_active};
 use crate::host::speed::speed_mbit;
 use crate::host::timezone::timezone;
@@ -41,7 +43,14 @@ pub(super) struct Acts<'a> {
 pub(super) fn apply(acts: Acts<'_>, output: &Output) -> Result<(), Failure> {
     let name = acts.path.display().to_string();
     let config = check(&name, acts.text.as_bytes())?;
-    write(acts.path, &name, acts.text, output)?;
+    let before = existing(acts.path)?;
+    if before.as_deref() == Some(acts.text.as_bytes()) {
+        output.talk(&format!(
+            "{name} says just this already; it is left as it is"
+        ));
+    } else {
+        write(acts.path, &name, acts.text, output)?;
+    }
     if acts.vnstat {
         mend_vnstat(&config, output)?;
     }
@@ -61,13 +70,26 @@ pub(super) fn check(name: &str, bytes: &[u8]) -> Result<Config, Failure> {
     }
 }
 
+/// What the file holds, if it is there. Who may only write its text may not have anything but a file
+/// read, waited for or replaced.
+///
+/// # Errors
+/// What is in the file's place instead, and what to do about it.
+pub(super) fn existing(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    let name = path.display();
+    file::read_if_there(path).map_err(|unreadable| {
+        let cure = match unreadable.hint {
+            Some(file::TRY_SUDO) => file::TRY_SUDO,
+            _ => "move it away, then start again",
+        };
+        Failure::Configuration(format!(
+            "cannot read {name}: {}; nothing was changed\nhint: {cure}",
+            unreadable.message
+        ))
+    })
+}
+
 fn write(path: &Path, name: &str, text: &str, output: &Output) -> Result<(), Failure> {
-    if fs::read(path).is_ok_and(|before| before == text.as_bytes()) {
-        output.talk(&format!(
-            "{name} says just this already; it is left as it is"
-        ));
-        return Ok(());
-    }
     if let Some(folder) = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -92,24 +114,29 @@ fn cannot_write(name: &str, error: &io::Error) -> Failure {
     }
 }
 
-/// What vnStat's configuration needs on this host; with it the text as it is.
+/// What vnStat's configuration needs on this host; with it the text as it is, if there is one.
 pub(super) fn needed(config: &Config, found: &Vnstat) -> Option<(String, Mend)> {
-    let text = fs::read_to_string(vnstat::CONFIG).ok()?;
+    let text = String::from_utf8(file::read(vnstat::CONFIG.as_ref()).ok()?).ok()?;
     let host = Host {
         vnstat: found,
         timezone: &timezone(),
         speed: &speed_mbit,
+        present: &interfaces(),
     };
-    let mend = mend(&text, config, &host)?;
+    let mend = mend(&text, config, &host);
     Some((text, mend))
 }
 
 fn mend_vnstat(config: &Config, output: &Output) -> Result<(), Failure> {
-    let Some((found, (_, mend))) =
-        Vnstat::find().and_then(|found| needed(config, &found).map(|needed| (found, needed)))
-    else {
+    let Some(found) = Vnstat::find() else {
         return Ok(());
     };
+    let Some((text, mend)) = needed(config, &found) else {
+        return Ok(());
+    };
+    if mend.text == text {
+        return Ok(());
+    }
     let backup = replace(Path::new(vnstat::CONFIG), &mend.text)
         .map_err(|error| cannot_write(vnstat::CONFIG, &error))?;
     let kept = backup.map_or_else(String::new, |backup| {
@@ -120,7 +147,14 @@ fn mend_vnstat(config: &Config, output: &Output) -> Result<(), Failure> {
         return Ok(());
     }
     if is_active(VNSTAT) {
-        systemctl(&["restart", VNSTAT])?;
+        // Other restarts of late do not count against this one.
+        let _ = systemctl(&["reset-failed", VNSTAT]);
+        systemctl(&["restart", VNSTAT]).map_err(|failure| {
+            Failure::Failed(format!(
+                "{failure}\nhint: `journalctl --unit {VNSTAT}` says why{kept}; when it is mended: \
+                 sudo systemctl reset-failed {VNSTAT}; sudo systemctl restart {VNSTAT}"
+            ))
+        })?;
         output.talk("restarted vnStat");
     } else {
         output.talk("vnStat reads it when it is started anew: restart vnstatd");

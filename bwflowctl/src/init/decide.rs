@@ -11,6 +11,7 @@ use super::terminal;
 use crate::args::Init;
 use crate::failure::Failure;
 use crate::grid::printable;
+use crate::host::interfaces;
 use crate::host::service::{has_systemd, is_active, is_installed};
 use crate::host::vnstat::Vnstat;
 use crate::output::Output;
@@ -47,10 +48,13 @@ pub(super) fn mend_vnstat(
     let Some(found) = found.filter(|_| wanted) else {
         return Ok(false);
     };
+    let present = interfaces();
     for link in config
         .links
         .iter()
         .filter(|link| is_ours && !found.knows(&link.interface))
+        // One that is not there vnStat will not take.
+        .filter(|link| present.contains(&link.interface))
     {
         output.talk(&format!(
             "note: vnStat does not know {link}; it does after `sudo vnstat --add -i {link}`",
@@ -60,6 +64,12 @@ pub(super) fn mend_vnstat(
     let Some((text, mend)) = needed(config, found) else {
         return Ok(false);
     };
+    for note in &mend.notes {
+        output.talk(&format!("note: {note}"));
+    }
+    if mend.text == text {
+        return Ok(false);
+    }
     if args.vnstat.is_some() || !is_asking {
         return Ok(args.vnstat.unwrap_or(args.yes));
     }

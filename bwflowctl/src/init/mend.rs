@@ -1,9 +1,10 @@
 //! What of vnStat's configuration makes it lose traffic of our links, or date it by another clock.
 
 use bwflow_proto::config::Config;
-use bwflow_proto::vnstat::{HIGHEST_LIMIT, Settings, with_setting};
+use bwflow_proto::vnstat::{Settings, with_setting};
 use similar::TextDiff;
 
+use super::limit::raise_limits;
 use crate::host::timezone::plain;
 use crate::host::vnstat::Vnstat;
 
@@ -17,6 +18,8 @@ pub(super) struct Host<'a> {
     pub(super) timezone: &'a str,
     /// A link's speed, Mbit/s, where it is known.
     pub(super) speed: &'a dyn Fn(&str) -> Option<u32>,
+    /// The links that it has now.
+    pub(super) present: &'a [String],
 }
 
 /// A change of `vnstat.conf`.
@@ -24,23 +27,22 @@ pub(super) struct Host<'a> {
 pub(super) struct Mend {
     /// Why, a line each.
     pub(super) reasons: Vec<String>,
+    /// What is left as it is though it should be changed, and why, a line each.
+    pub(super) notes: Vec<String>,
     /// The whole new text.
     pub(super) text: String,
 }
 
 /// What is to be changed in `text`, vnStat's configuration, so that it counts what the links of `config`
-/// move; `None` if nothing is.
-pub(super) fn mend(text: &str, config: &Config, host: &Host<'_>) -> Option<Mend> {
+/// move; the text stays the same if nothing is.
+pub(super) fn mend(text: &str, config: &Config, host: &Host<'_>) -> Mend {
     let mut mend = Mend {
-        reasons: Vec::new(),
         text: text.to_owned(),
+        ..Mend::default()
     };
     use_utc(&mut mend, config, host);
-    for link in &config.links {
-        let speed = (host.speed)(&link.interface);
-        raise_limit(&mut mend, &link.interface, speed);
-    }
-    (!mend.reasons.is_empty()).then_some(mend)
+    raise_limits(&mut mend, config, host);
+    mend
 }
 
 /// Rows that are dated by the host's local time can be laid upon the days of another zone only where
@@ -64,43 +66,6 @@ fn use_utc(mend: &mut Mend, config: &Config, host: &Host<'_>) {
         mend.reasons.push(format!(
             "UseUTC 1: vnStat dates traffic by this host's clock ({local}), the plan by {other}; in UTC no hour is \
              lost or counted twice (what is in its database stays as it is dated)"
-        ));
-    }
-}
-
-/// Above its limit vnStat throws away what a link moved, both directions.
-fn raise_limit(mend: &mut Mend, interface: &str, speed: Option<u32>) {
-    let settings = Settings::parse(&mend.text);
-    let is_set = settings
-        .limits
-        .iter()
-        .any(|(name, _)| name.eq_ignore_ascii_case(interface));
-    let wanted = speed.unwrap_or(HIGHEST_LIMIT).min(HIGHEST_LIMIT);
-    let Some(limit) = settings
-        .limit_of(interface, speed)
-        .filter(|limit| *limit < wanted)
-    else {
-        return;
-    };
-    // Without a speed to hold it against, what somebody has set for this link is right.
-    if is_set && speed.is_none() {
-        return;
-    }
-    let keyword = format!("MaxBW{interface}");
-    let text = with_setting(
-        &mend.text,
-        &keyword,
-        &wanted.to_string(),
-        Some("MaxBandwidth"),
-    );
-    if Settings::parse(&text).limit_of(interface, speed) == Some(wanted) {
-        mend.text = text;
-        let why = speed.map_or_else(
-            || "its speed is not known".to_owned(),
-            |speed| format!("it can do {speed}"),
-        );
-        mend.reasons.push(format!(
-            "{keyword} {wanted}: vnStat discards what {interface} moves above {limit} Mbit/s, and {why}"
         ));
     }
 }
@@ -142,13 +107,14 @@ mod tests {
             vnstat: &vnstat,
             timezone,
             speed: &|_| speed,
+            present: &[],
         };
         let mend = mend(text, config, &host);
-        if let Some(first) = &mend {
-            let again = super::mend(&first.text, config, &host);
-            assert_eq!(again, None, "a second time");
-        }
-        mend
+        let again = super::mend(&mend.text, config, &host);
+        assert_eq!(again.text, mend.text, "a second time");
+        assert_eq!(again.reasons, [""; 0], "a second time");
+        assert_eq!(mend.reasons.is_empty(), mend.text == text);
+        (mend.text != text).then_some(mend)
     }
 
     const SHIPPED: &str = "# limit\n;MaxBandwidth 1000\n\n# utc\n;UseUTC 0\n";
@@ -224,7 +190,7 @@ mod tests {
             "{mend:?}"
         );
         let unknown = mended(SHIPPED, &config("UTC", "wg0"), "UTC", None, "2.10").unwrap();
-        assert!(unknown.text.contains("\nMaxBWwg0 50000\n"), "{unknown:?}");
+        assert!(unknown.text.contains("\nMaxBWwg0 0\n"), "{unknown:?}");
         let undetected = "BandwidthDetection 0\nMaxBWeth0 100\n";
         let raised = mended(
             undetected,

@@ -4,6 +4,7 @@ use bwflow_proto::units::format_bytes_exact;
 
 use super::answers::{Known, billing_day, budget, burst, burst_of, count, timezone};
 use crate::grid::printable;
+use crate::host::LOOPBACK;
 
 /// What a plan that nobody knows most often pays for.
 const DEFAULT_BUDGET: u64 = 100_000_000_000;
@@ -26,6 +27,8 @@ pub(super) struct Links {
     pub(super) default: Vec<String>,
     /// All but the loopback.
     pub(super) present: Vec<String>,
+    /// Those that have a budget already, there or not.
+    pub(super) planned: Vec<String>,
 }
 
 impl Question {
@@ -131,11 +134,22 @@ fn default_burst(known: &Known, likely: &Known) -> Option<u64> {
 
 fn interface(text: &str, links: &Links) -> Result<String, String> {
     let name = text.trim();
-    if links.present.iter().any(|link| link == name) {
+    if links
+        .present
+        .iter()
+        .chain(&links.planned)
+        .any(|link| link == name)
+    {
         return Ok(name.to_owned());
     }
     let there = links.present.join(", ");
-    Err(if name.is_empty() {
+    Err(if name == LOOPBACK {
+        format!(
+            "`{LOOPBACK}` is the loopback: what it moves does not leave this host, and no plan pays for it; \
+             name one of {}",
+            printable(&there)
+        )
+    } else if name.is_empty() {
         format!("name one of {}", printable(&there))
     } else {
         format!(
@@ -156,7 +170,21 @@ mod tests {
         Links {
             default: vec!["eth0".to_owned()],
             present: vec!["eth0".to_owned(), "wg0".to_owned()],
+            planned: vec!["eth7".to_owned()],
         }
+    }
+
+    #[test]
+    fn a_link_that_has_a_budget_already_need_not_be_there() {
+        let mut known = Known::default();
+        let asked = Question::Interface;
+        asked.answer("eth7", &mut known, &links()).unwrap();
+        assert_eq!(known.interface.as_deref(), Some("eth7"));
+        let told = asked.answer("lo", &mut known, &links()).unwrap_err();
+        assert!(
+            told.contains("loopback") && !told.contains("there is no"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -75,7 +75,10 @@ fn keep(path: &Path) -> io::Result<PathBuf> {
             Err(error) => return Err(error),
         }
     }
-    Err(io::Error::other("there are 1000 backups of it already"))
+    Err(io::Error::other(format!(
+        "there are {MOST_BACKUPS} backups of it already; remove those that nobody needs: sudo rm {}.bak.*",
+        path.display()
+    )))
 }
 
 #[cfg(test)]
