@@ -116,6 +116,21 @@ mod tests {
     }
 
     #[test]
+    fn who_has_too_many_backups_is_told_the_cure_and_keeps_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        fs::write(&path, "one").unwrap();
+        for _ in 0..MOST_BACKUPS {
+            keep(&path).unwrap();
+        }
+        let told = replace(&path, "two").unwrap_err().to_string();
+        assert!(told.contains("c.toml.bak.*"), "{told}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one");
+        let count = usize::try_from(MOST_BACKUPS).unwrap();
+        assert_eq!(names(folder.path()).len(), count + 1, "nothing is left");
+    }
+
+    #[test]
     fn what_fails_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c.toml");
