@@ -149,7 +149,8 @@ fn interface_of(keyword: &str) -> Option<&str> {
     is_limit.then_some(interface)
 }
 
-/// Names of which vnStat never asks the speed (`istun` in `src/ifinfo.c`): `tun` and a digit.
+/// Names of which vnStat does not ask the speed since 2.8 (`istun` in `src/ifinfo.c`): `tun` and a
+/// digit. Older ones take what the kernel says of them, which is no real interface's speed.
 fn is_tunnel(interface: &str) -> bool {
     interface
         .strip_prefix("tun")
