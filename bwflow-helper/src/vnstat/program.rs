@@ -5,10 +5,16 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::process::Command;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, Command};
 
 /// How long it may take. It waits for a locked database itself, which is not what it is asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What ten interfaces with all that vnStat keeps by default take is about 1 MB, bytes.
+const MOST: u64 = 8 << 20;
 
 /// How to call it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,14 +34,34 @@ impl Program {
             command.arg("--config").arg(config);
         }
         command.stdin(Stdio::null()).stderr(Stdio::null());
-        let output = tokio::time::timeout(PATIENCE, command.output())
-            .await
-            .ok()?
+        // A group of its own: what it started ends with it.
+        let mut child = command
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
             .ok()?;
-        // Which status says what is another matter in every version.
-        output.status.success().then_some(())?;
-        String::from_utf8(output.stdout).ok()
+        let answer = tokio::time::timeout(PATIENCE, answer(&mut child)).await;
+        // While it was not waited for, its id is nobody else's.
+        if let Some(group) = child.id().and_then(|id| i32::try_from(id).ok()) {
+            let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+            let _ = child.wait().await;
+        }
+        answer.ok().flatten()
     }
+}
+
+/// What it prints until it ends; nothing if that is too much, or if it fails.
+async fn answer(child: &mut Child) -> Option<String> {
+    let mut text = Vec::new();
+    let output = child.stdout.take()?;
+    output.take(MOST + 1).read_to_end(&mut text).await.ok()?;
+    if u64::try_from(text.len()).map_or(true, |length| length > MOST) {
+        tracing::warn!("vnstat --json prints more than {MOST} B, which is not read");
+        return None;
+    }
+    // Which status says what is another matter in every version.
+    child.wait().await.ok()?.success().then_some(())?;
+    String::from_utf8(text).ok()
 }
 
 #[cfg(test)]
@@ -66,5 +92,32 @@ mod tests {
             config: None,
         };
         assert_eq!(absent.json().await, None);
+    }
+
+    #[tokio::test]
+    async fn what_it_prints_is_bounded() {
+        let most = usize::try_from(MOST).unwrap();
+        let exact = answer(&format!("head -c {most} /dev/zero")).await;
+        assert_eq!(exact.unwrap().len(), most);
+        assert_eq!(
+            answer(&format!("head -c {} /dev/zero", most + 1)).await,
+            None
+        );
+    }
+
+    #[tokio::test]
+    async fn what_it_started_ends_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let note = directory.path().join("pid");
+        let script = format!("sleep 600 & echo $! > {}; sleep 600", note.display());
+        assert_eq!(answer(&script).await, None);
+        let pid = std::fs::read_to_string(&note).unwrap();
+        let status = format!("/proc/{}/status", pid.trim());
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        // Its parent is gone; whoever inherits it may be slow to bury it.
+        while std::fs::read_to_string(&status).is_ok_and(|it| !it.contains("State:\tZ")) {
+            assert!(std::time::Instant::now() < deadline, "it lives on");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 }
