@@ -135,6 +135,7 @@ impl Bookkeeper {
             return Ok(());
         };
         let period = account.calendar().containing(clock.usec);
+        let rows = rows.clone().begun_at(clock.usec);
         let finest = rows.finest(period.start_usec);
         let past = self.past(account, &finest, Tail::default(), &period)?;
         self.store.import(interface, &past)?;
@@ -203,8 +204,8 @@ impl Bookkeeper {
         let account = &self.accounts[index];
         let period = account.calendar().containing(clock.usec);
         let mark = mark::mark(&link.seen, anchor);
-        let rows = link.rows.as_ref();
-        let rows = rows.map_or_else(Vec::new, |rows| rows.finest(period.start_usec));
+        let rows = link.rows.clone().unwrap_or_default().begun_at(clock.usec);
+        let rows = rows.finest(period.start_usec);
         let tail = Tail {
             start_usec: link.seen.updated_usec,
             end_usec: clock.usec,

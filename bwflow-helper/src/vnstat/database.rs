@@ -90,7 +90,11 @@ pub fn read(path: &Path, dates: &Dates, question: &Question<'_>) -> Result<Snaps
         let rows = question
             .with_rows
             .contains(name)
-            .then(|| rows(&db, id, dates, seen.updated_usec))
+            .then(|| {
+                // Of a vnStat that does not say when it wrote, now is the latest.
+                let written = Some(seen.updated_usec).filter(|usec| *usec > 0);
+                rows(&db, id, dates, written.unwrap_or(i64::MAX))
+            })
             .transpose()
             .map_err(explain)?;
         snapshot.links.insert(name.clone(), Link { seen, rows });
@@ -155,12 +159,13 @@ fn rows(db: &Connection, id: i64, dates: &Dates, updated_usec: i64) -> rusqlite:
         })?;
         rows.filter_map(Result::transpose).collect()
     };
-    Ok(Rows {
+    let rows = Rows {
         five_minutes: table("fiveminute", Grain::FiveMinutes)?,
         hours: table("hour", Grain::Hour)?,
         days: table("day", Grain::Day)?,
         months: table("month", Grain::Month)?,
-    })
+    };
+    Ok(rows.begun_at(updated_usec))
 }
 
 /// A row as a stretch; none if its date or its bytes make no sense. One that is not over ends when it was
@@ -191,7 +196,7 @@ fn explain(path: &Path, error: &rusqlite::Error) -> Trouble {
         Some(ErrorCode::NotADatabase) => Trouble::Foreign(owned),
         // SQLite says no more than "unable to open database file"; the system knows why.
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            match std::fs::File::open(path) {
+            match super::file::open(path) {
                 Err(cause) if cause.kind() == io::ErrorKind::NotFound => Trouble::Missing(owned),
                 Err(cause) => Trouble::Unreadable(owned, cause.to_string()),
                 Ok(_) => Trouble::Unreadable(owned, plain(error)),

@@ -65,12 +65,13 @@ pub fn rows(text: &str, interface: &str, dates: &Dates) -> Result<Rows, String> 
         rows.sort_by_key(|row| row.start_usec);
         rows
     };
-    Ok(Rows {
+    let rows = Rows {
         five_minutes: table(0),
         hours: table(1),
         days: table(2),
         months: table(3),
-    })
+    };
+    Ok(rows.begun_at(updated_usec))
 }
 
 /// The date of a row as it stands in the database. The hour is the `id` in vnStat 1, and has a

@@ -4,13 +4,14 @@
 //! its figures are minutes old, it drops what comes too fast or after a gap, and invents up to
 //! 4 GiB when an interface is created anew. What it adds is what nobody counted here: [`rows`] of
 //! the time before the first sight of a link, and what it still saw before a reboot, [`mark`].
-//! Only [`database`], [`program`] and [`watch`] touch the world.
+//! Only [`database`], [`file`], [`program`] and [`watch`] touch the world.
 
 use std::fmt;
 use std::path::PathBuf;
 
 pub mod database;
 pub mod dates;
+pub mod file;
 pub mod json;
 pub mod mark;
 pub mod parts;
@@ -32,6 +33,8 @@ pub enum Trouble {
     Foreign(PathBuf),
     /// The system does not let us read it, or something else is wrong.
     Unreadable(PathBuf, String),
+    /// Its configuration, which says where the database is, cannot be read.
+    Unconfigured(PathBuf, String),
 }
 
 impl fmt::Display for Trouble {
@@ -41,6 +44,11 @@ impl fmt::Display for Trouble {
             Self::Locked(path) => {
                 write!(f, "the vnStat database {} is locked", path.display())
             }
+            Self::Unconfigured(path, reason) => write!(
+                f,
+                "vnStat's configuration {} cannot be read: {reason}",
+                path.display()
+            ),
             Self::Damaged(path, reason) => write!(
                 f,
                 "the vnStat database {} is damaged: {reason}",

@@ -20,6 +20,21 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// Those that had begun at `usec`. A clock that was ahead leaves rows of times to come, behind
+    /// which nothing can be found any more; what they hold is in the coarser rows, too.
+    #[must_use]
+    pub fn begun_at(mut self, usec: i64) -> Self {
+        for table in [
+            &mut self.five_minutes,
+            &mut self.hours,
+            &mut self.days,
+            &mut self.months,
+        ] {
+            table.retain(|row| row.start_usec <= usec);
+        }
+        self
+    }
+
     /// The finest rows that there are for each time, in order and not overlapping: months, where
     /// their days are known the days, where their hours are known the hours, and five minutes
     /// only of an hour that `edge` divides. Their sum is at least that of the

@@ -1,6 +1,5 @@
 //! Reads vnStat's database when it has changed, and only then.
 
-use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -11,8 +10,12 @@ use jiff::tz::TimeZone;
 use super::Trouble;
 use super::database::{self, Question, Snapshot};
 use super::dates::Dates;
+use super::file;
 use super::program::Program;
 use crate::clock::Clock;
+
+/// vnStat's own has 6 KB, bytes.
+const LONGEST_CONFIG: u64 = 1 << 20;
 
 /// By what a changed file is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub struct Watch {
     path: PathBuf,
     dates: Dates,
     program: Program,
+    /// Why it is not known where the database is.
+    fault: Option<Trouble>,
     /// The state of the file that was read, or of which is known that it cannot be.
     read: Option<Signature>,
     current: Result<Snapshot, Trouble>,
@@ -39,8 +44,17 @@ pub struct Watch {
 impl Watch {
     /// Watches the database of a vnStat with this configuration, or of the usual one.
     pub fn new(config: Option<&Path>, program: &Path) -> Self {
-        let text = fs::read(config.unwrap_or(Path::new(CONFIG))).unwrap_or_default();
-        let settings = Settings::parse(&String::from_utf8_lossy(&text));
+        let source = config.unwrap_or(Path::new(CONFIG));
+        let (text, fault) = match file::text(source, LONGEST_CONFIG) {
+            Ok(text) => (text, None),
+            // Where there is none, or none for us, vnStat's defaults are the best guess.
+            Err(error) if is_absent(&error) => (String::new(), None),
+            Err(error) => {
+                let fault = Trouble::Unconfigured(source.to_owned(), error.to_string());
+                (String::new(), Some(fault))
+            }
+        };
+        let settings = Settings::parse(&text);
         let zone = if settings.use_utc {
             TimeZone::UTC
         } else {
@@ -53,6 +67,7 @@ impl Watch {
                 name: program.as_os_str().to_owned(),
                 config: config.map(Path::to_owned),
             },
+            fault,
             read: None,
             current: Err(Trouble::Missing(path.clone())),
             path,
@@ -83,6 +98,9 @@ impl Watch {
     /// Looks whether the file has changed, and reads it if so. To be called before the kernel's
     /// counters are read, which are then never behind vnStat's.
     pub fn look(&mut self, interfaces: &[String], with_rows: &[String], clock: &Clock) {
+        if let Some(fault) = self.fault.clone() {
+            return self.set(Err(fault));
+        }
         let found = match signature(&self.path) {
             Ok(found) => found,
             Err(trouble) => {
@@ -114,8 +132,15 @@ impl Watch {
     }
 }
 
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
+    )
+}
+
 fn signature(path: &Path) -> Result<Signature, Trouble> {
-    let metadata = fs::metadata(path).map_err(|error| match error.kind() {
+    let metadata = file::database(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Trouble::Missing(path.to_owned()),
         _ => Trouble::Unreadable(path.to_owned(), error.to_string()),
     })?;

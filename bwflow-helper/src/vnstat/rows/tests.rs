@@ -259,3 +259,42 @@ fn a_vnstat_that_knows_nothing_yet_has_only_the_tail() {
     let none = before(&[], Tail::default(), 20, &period, |_| Counters::default());
     assert_eq!(none, []);
 }
+
+/// What is charged of rows and a tail of 500 bytes at 11:25.
+fn with_tail(rows: Rows) -> u64 {
+    let now = at("2026-11-22T11:25:00Z");
+    let period = Calendar::new(1, TimeZone::UTC).containing(now);
+    let tail = Tail {
+        start_usec: at("2026-11-22T11:20:00Z"),
+        end_usec: now,
+        bytes: bytes(500),
+    };
+    let finest = rows.begun_at(tail.start_usec).finest(period.start_usec);
+    sum(&before(&finest, tail, now, &period, |_| {
+        Counters::default()
+    }))
+    .tx
+}
+
+#[test]
+fn rows_of_times_to_come_do_not_take_the_tail_along() {
+    let all = with_tail(rows());
+    assert_eq!(all, 3427 + 500);
+    for (grain, date) in [
+        (Grain::FiveMinutes, "2026-11-22 14:00:00"),
+        (Grain::Hour, "2026-11-22 14:00:00"),
+        (Grain::Day, "2026-11-25"),
+        (Grain::Month, "2026-12-01"),
+        (Grain::Day, "2999-01-01"),
+    ] {
+        let mut rows = rows();
+        let row = table("UTC", grain, &[(date, 1)]);
+        match grain {
+            Grain::FiveMinutes => rows.five_minutes.extend(row),
+            Grain::Hour => rows.hours.extend(row),
+            Grain::Day => rows.days.extend(row),
+            Grain::Month => rows.months.extend(row),
+        }
+        assert_eq!(with_tail(rows), all, "{date}");
+    }
+}

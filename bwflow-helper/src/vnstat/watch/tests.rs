@@ -3,6 +3,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
+use std::fs;
 
 /// What vnStat 2 makes, as far as it is read.
 const SCHEMA: &str = "
@@ -160,4 +161,88 @@ fn figures_of_another_boot_are_known_as_such() {
     )
     .unwrap();
     assert!(!world.look().unwrap().links["wan0"].seen.is_of_this_boot);
+}
+
+fn fifo(path: &Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
+}
+
+/// Looks in another thread: whoever opens a FIFO would wait for ever.
+fn look_in_time(mut world: World) -> Result<Snapshot, Trouble> {
+    let (answer, answered) = std::sync::mpsc::channel();
+    std::thread::spawn(move || answer.send(world.look()));
+    let answer = answered.recv_timeout(std::time::Duration::from_secs(10));
+    answer.expect("it waits")
+}
+
+#[test]
+fn what_is_no_file_is_not_opened() {
+    let refused = |world: World| {
+        let trouble = look_in_time(world).unwrap_err();
+        assert!(
+            trouble.to_string().contains("no regular file"),
+            "{trouble:?}"
+        );
+    };
+    let world = World::new();
+    fifo(&world.path());
+    refused(world);
+    let world = World::new();
+    fs::create_dir(world.path()).unwrap();
+    refused(world);
+    let world = World::new();
+    std::os::unix::fs::symlink("/dev/zero", world.path()).unwrap();
+    refused(world);
+    for companion in ["-journal", "-wal", "-shm"] {
+        let world = World::new();
+        world.create();
+        fifo(&world.directory.path().join(format!("vnstat.db{companion}")));
+        refused(world);
+    }
+}
+
+#[test]
+fn a_configuration_that_is_no_file_or_endless_is_told() {
+    let told = |make: &dyn Fn(&Path), why: &str| {
+        let world = World::new();
+        world.create();
+        let config = world.directory.path().join("vnstat.conf");
+        fs::remove_file(&config).unwrap();
+        make(&config);
+        let (answer, answered) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            answer.send(Box::new(Watch::new(Some(&config), Path::new("vnstat"))))
+        });
+        let watch = answered.recv_timeout(std::time::Duration::from_secs(10));
+        let watch = *watch.expect("it waits");
+        let directory = world.directory;
+        let trouble = World { directory, watch }.look().unwrap_err();
+        assert!(
+            matches!(&trouble, Trouble::Unconfigured(_, said) if said.contains(why)),
+            "{trouble:?}"
+        );
+    };
+    told(&|path| fifo(path), "no regular file");
+    told(&|path| fs::create_dir(path).unwrap(), "no regular file");
+    told(
+        &|path| {
+            let file = fs::File::create(path).unwrap();
+            file.set_len(50 << 30).unwrap();
+        },
+        "larger",
+    );
+}
+
+#[test]
+fn rows_of_times_to_come_are_not_read() {
+    let mut world = World::new();
+    let db = world.create();
+    db.execute_batch(
+        "INSERT INTO hour VALUES (3, 4, '2026-11-22 14:00:00', 1, 1);
+         INSERT INTO day VALUES (3, 4, '2026-11-25', 1, 1);",
+    )
+    .unwrap();
+    let rows = world.look().unwrap().links["wan0"].rows.clone().unwrap();
+    assert_eq!((rows.hours.len(), rows.days.len()), (1, 0));
 }
