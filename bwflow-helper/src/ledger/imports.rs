@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Transaction, params};
 
 use super::store::{Store, StoreError};
+use super::sum::{self, halves};
 use crate::counter::Counters;
 use crate::period::Period;
 
@@ -37,18 +38,16 @@ impl Store {
 
 /// The sum of the stretches that begin in a period.
 fn within(db: &Connection, interface: &str, period: &Period) -> rusqlite::Result<Counters> {
-    db.prepare_cached(
-        "SELECT COALESCE(SUM(tx), 0), COALESCE(SUM(rx), 0) FROM imports \
-         WHERE interface = ?1 AND start_usec >= ?2 AND start_usec < ?3",
-    )?
+    db.prepare_cached(concat!(
+        "SELECT",
+        halves!("tx"),
+        ",",
+        halves!("rx"),
+        "FROM imports WHERE interface = ?1 AND start_usec >= ?2 AND start_usec < ?3",
+    ))?
     .query_row(
         params![interface, period.start_usec, period.end_usec],
-        |row| {
-            Ok(Counters {
-                tx: row.get(0)?,
-                rx: row.get(1)?,
-            })
-        },
+        |row| sum::counters(row, 0),
     )
 }
 

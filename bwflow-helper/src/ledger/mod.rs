@@ -11,6 +11,7 @@ pub mod lock;
 mod schema;
 pub mod slot;
 pub mod store;
+mod sum;
 pub mod vnstat;
 
 /// What has been booked in a period.

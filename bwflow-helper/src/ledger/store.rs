@@ -8,6 +8,7 @@ use bwflow_proto::claim::TopUp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::slot::Slot;
+use super::sum::{self, halves};
 use super::{Totals, schema};
 use crate::counter::{Anchor, Counters};
 use crate::exclusion::Exclusion;
@@ -150,16 +151,14 @@ impl Store {
     /// When the ledger cannot be read.
     pub fn excluded(&self, interface: &str, from: i64, to: i64) -> Result<Counters, StoreError> {
         self.explained(|db| {
-            db.prepare_cached(
-                "SELECT COALESCE(SUM(tx), 0), COALESCE(SUM(rx), 0) FROM excluded_hours \
-                 WHERE interface = ?1 AND start_usec >= ?2 AND start_usec < ?3",
-            )?
-            .query_row(params![interface, from, to], |row| {
-                Ok(Counters {
-                    tx: row.get(0)?,
-                    rx: row.get(1)?,
-                })
-            })
+            db.prepare_cached(concat!(
+                "SELECT",
+                halves!("tx"),
+                ",",
+                halves!("rx"),
+                "FROM excluded_hours WHERE interface = ?1 AND start_usec >= ?2 AND start_usec < ?3",
+            ))?
+            .query_row(params![interface, from, to], |row| sum::counters(row, 0))
         })
     }
 
@@ -181,16 +180,14 @@ impl Store {
     /// When the ledger cannot be read.
     pub fn traffic(&self, interface: &str, from: i64, to: i64) -> Result<Counters, StoreError> {
         self.explained(|db| {
-            db.prepare_cached(
-                "SELECT COALESCE(SUM(tx), 0), COALESCE(SUM(rx), 0) FROM hours \
-                 WHERE interface = ?1 AND start_usec >= ?2 AND start_usec < ?3",
-            )?
-            .query_row(params![interface, from, to], |row| {
-                Ok(Counters {
-                    tx: row.get(0)?,
-                    rx: row.get(1)?,
-                })
-            })
+            db.prepare_cached(concat!(
+                "SELECT",
+                halves!("tx"),
+                ",",
+                halves!("rx"),
+                "FROM hours WHERE interface = ?1 AND start_usec >= ?2 AND start_usec < ?3",
+            ))?
+            .query_row(params![interface, from, to], |row| sum::counters(row, 0))
         })
     }
 
@@ -236,23 +233,22 @@ impl Store {
         let traffic = seen.plus(self.imported(interface, period)?);
         let excluded = self.excluded(interface, period.start_usec, period.end_usec)?;
         self.explained(|db| {
-            db.prepare_cached(
-                // In two halves: the sum of many large top-ups does not fit SQLite's integers.
-                "SELECT COALESCE(SUM(bytes >> 32) FILTER (WHERE kind = 'topup'), 0), \
-                        COALESCE(SUM(bytes & 0xffffffff) FILTER (WHERE kind = 'topup'), 0), \
-                        COALESCE(SUM(bytes) FILTER (WHERE kind = 'correction'), 0) \
-                 FROM adjustments WHERE interface = ?1 AND usec >= ?2 AND usec < ?3",
-            )?
+            db.prepare_cached(concat!(
+                "SELECT",
+                halves!("bytes", "kind = 'topup'"),
+                ",",
+                halves!("bytes", "kind = 'correction'"),
+                "FROM adjustments WHERE interface = ?1 AND usec >= ?2 AND usec < ?3",
+            ))?
             .query_row(
                 params![interface, period.start_usec, period.end_usec],
                 |row| {
-                    let (high, low): (u64, u64) = (row.get(0)?, row.get(1)?);
-                    let sum = (u128::from(high) << 32) + u128::from(low);
+                    let correction = sum::sum(row, 2)?.max(i128::from(i64::MIN));
                     Ok(Totals {
                         traffic,
                         excluded,
-                        topup: u64::try_from(sum).unwrap_or(u64::MAX),
-                        correction: row.get(2)?,
+                        topup: sum::bytes(row, 0)?,
+                        correction: i64::try_from(correction).unwrap_or(i64::MAX),
                     })
                 },
             )

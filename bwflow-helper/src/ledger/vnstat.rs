@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::imports::{self, Stretch};
 use super::store::{Store, StoreError};
+use super::sum::{self, halves};
 use crate::counter::Counters;
 use crate::period::Period;
 use crate::vnstat::mark::Mark;
@@ -165,25 +166,28 @@ fn mark(db: &Connection, interface: &str) -> rusqlite::Result<Option<Mark>> {
 }
 
 fn shares(db: &Connection, interface: &str, period: &Period) -> rusqlite::Result<Shares> {
-    db.prepare_cached(
-        "SELECT COALESCE(SUM(tx), 0), COALESCE(SUM(rx), 0), COALESCE(SUM(tx_dropped), 0), \
-                COALESCE(SUM(rx_dropped), 0), COALESCE(SUM(tx_invented), 0), \
-                COALESCE(SUM(rx_invented), 0) \
-         FROM vnstat_hours WHERE interface = ?1 AND start_usec >= ?2 AND start_usec < ?3",
-    )?
+    db.prepare_cached(concat!(
+        "SELECT",
+        halves!("tx"),
+        ",",
+        halves!("rx"),
+        ",",
+        halves!("tx_dropped"),
+        ",",
+        halves!("rx_dropped"),
+        ",",
+        halves!("tx_invented"),
+        ",",
+        halves!("rx_invented"),
+        "FROM vnstat_hours WHERE interface = ?1 AND start_usec >= ?2 AND start_usec < ?3",
+    ))?
     .query_row(
         params![interface, period.start_usec, period.end_usec],
         |row| {
-            let pair = |at: usize| -> rusqlite::Result<Counters> {
-                Ok(Counters {
-                    tx: row.get(at)?,
-                    rx: row.get(at + 1)?,
-                })
-            };
             Ok(Shares {
-                accounted: pair(0)?,
-                dropped: pair(2)?,
-                invented: pair(4)?,
+                accounted: sum::counters(row, 0)?,
+                dropped: sum::counters(row, 4)?,
+                invented: sum::counters(row, 8)?,
             })
         },
     )
