@@ -17,6 +17,7 @@ use crate::vnstat::Trouble;
 use crate::vnstat::database::Link;
 use crate::vnstat::mark::{self, Mark, Step};
 use crate::vnstat::parts::Origin;
+use crate::vnstat::plausible;
 use crate::vnstat::rows::{Rows, Tail, before, into_period};
 use crate::vnstat::watch::Watch;
 
@@ -27,6 +28,8 @@ pub(super) struct Acquaintance {
     mark: Option<Mark>,
     /// Which of the watch's states that was.
     generation: u64,
+    /// Why it was not taken in that state though it can be read.
+    refused: Option<String>,
     /// Whether it is used, and by which version; undecided before the first look.
     standing: Standing,
 }
@@ -103,8 +106,15 @@ impl Bookkeeper {
                         if !is_looked_at {
                             self.follow(index, link, watch.generation(), clock)?;
                         }
-                        Standing::Used {
-                            version: snapshot.version.clone(),
+                        let known = self.acquaintances.get(&interface);
+                        match known.and_then(|known| known.refused.clone()) {
+                            Some(why) => Standing::Unused {
+                                why,
+                                is_missed: true,
+                            },
+                            None => Standing::Used {
+                                version: snapshot.version.clone(),
+                            },
                         }
                     }
                 },
@@ -181,12 +191,19 @@ impl Bookkeeper {
         };
         let interface = self.accounts[index].interface().to_owned();
         let known = self.acquaintances.get(&interface);
-        let mark = match known.and_then(|known| known.mark.clone()) {
-            None => self.meet(index, link, &anchor, clock)?,
-            Some(from) => self.advance(index, &from, link, &anchor, clock)?,
+        let checked = link.rows.as_ref().map_or(Ok(()), plausible::check);
+        let mark = match (known.and_then(|known| known.mark.clone()), &checked) {
+            (Some(from), _) => Some(self.advance(index, &from, link, &anchor, clock)?),
+            (None, Ok(())) => Some(self.meet(index, link, &anchor, clock)?),
+            // Without a mark the rows are asked for again when they have changed.
+            (None, Err(_)) => None,
         };
         let known = self.acquaintances.entry(interface).or_default();
-        known.mark = Some(mark);
+        known.refused = match (&mark, checked) {
+            (None, Err(why)) => Some(format!("vnStat's rows are not taken: {why}")),
+            _ => None,
+        };
+        known.mark = mark;
         known.generation = generation;
         Ok(())
     }
@@ -365,3 +382,6 @@ fn say(interface: &str, standing: &Standing) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,8 +19,6 @@ use crate::ledger::imports::Stretch;
 const PATIENCE: Duration = Duration::from_millis(100);
 /// How far apart two readings of the same boot's time may be: vnStat's own tolerance, seconds.
 const BOOT_VARIATION: u64 = 15;
-/// More than any link moves in a month: 4 PiB. Many of them must add up in the ledger.
-const MOST: u64 = 1 << 52;
 /// The schema of all of vnStat 2.
 const SCHEMA: &str = "1";
 
@@ -168,7 +166,7 @@ fn rows(db: &Connection, id: i64, dates: &Dates, updated_usec: i64) -> rusqlite:
     Ok(rows.begun_at(updated_usec))
 }
 
-/// A row as a stretch; none if its date or its bytes make no sense. One that is not over ends when it was
+/// A row as a stretch; none if its date makes no sense. One that is not over ends when it was
 /// written.
 pub(super) fn stretch(
     date: &str,
@@ -178,9 +176,6 @@ pub(super) fn stretch(
     updated_usec: i64,
 ) -> Option<Stretch> {
     let (start_usec, end) = dates.bounds(date, grain)?;
-    if bytes.tx > MOST || bytes.rx > MOST {
-        return None;
-    }
     Some(Stretch {
         start_usec,
         end_usec: end.min(updated_usec.max(start_usec + 1)),

@@ -26,6 +26,19 @@ impl Grain {
             Self::Month => 1.month(),
         }
     }
+
+    /// Whether vnStat dates a row so.
+    fn holds(self, dated: DateTime) -> bool {
+        let (minute, rest) = (dated.minute(), (dated.second(), dated.subsec_nanosecond()));
+        let is_midnight = (dated.hour(), minute) == (0, 0);
+        rest == (0, 0)
+            && match self {
+                Self::FiveMinutes => minute % 5 == 0,
+                Self::Hour => minute == 0,
+                Self::Day => is_midnight,
+                Self::Month => is_midnight && dated.day() == 1,
+            }
+    }
 }
 
 /// Reads them.
@@ -47,9 +60,9 @@ impl Dates {
         self.to_usec(civil(text)?)
     }
 
-    /// `[start, end)` of the row of this date.
+    /// `[start, end)` of the row of this date; nothing if the table has no such rows.
     pub fn bounds(&self, text: &str, grain: Grain) -> Option<(i64, i64)> {
-        let dated = civil(text)?;
+        let dated = civil(text).filter(|dated| grain.holds(*dated))?;
         let start = match grain {
             Grain::Month => dated
                 .date()
@@ -137,6 +150,21 @@ mod tests {
         );
         for nonsense in ["", "yesterday", "2026-13-01", "2026-11-22 25:00:00"] {
             assert_eq!(utc.bounds(nonsense, Grain::Day), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn dates_between_the_rows_are_none() {
+        let utc = dates("UTC");
+        for (grain, text) in [
+            (Grain::FiveMinutes, "2026-11-22 11:21:00"),
+            (Grain::FiveMinutes, "2026-11-22 11:20:01"),
+            (Grain::Hour, "2026-11-22 11:20:00"),
+            (Grain::Hour, "2026-11-22 11:00:10"),
+            (Grain::Day, "2026-11-22 01:00:00"),
+            (Grain::Month, "2026-11-02"),
+        ] {
+            assert_eq!(utc.bounds(text, grain), None, "{grain:?} {text}");
         }
     }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::database::stretch;
 use super::dates::{Dates, Grain};
+use super::plausible;
 use super::rows::Rows;
 use crate::counter::Counters;
 use crate::ledger::imports::Stretch;
@@ -71,7 +72,9 @@ pub fn rows(text: &str, interface: &str, dates: &Dates) -> Result<Rows, String> 
         days: table(2),
         months: table(3),
     };
-    Ok(rows.begun_at(updated_usec))
+    let rows = rows.begun_at(updated_usec);
+    plausible::check(&rows).map_err(|why| format!("vnStat's rows are not taken: {why}"))?;
+    Ok(rows)
 }
 
 /// The date of a row as it stands in the database. The hour is the `id` in vnStat 1, and has a

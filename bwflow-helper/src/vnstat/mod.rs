@@ -15,6 +15,7 @@ pub mod file;
 pub mod json;
 pub mod mark;
 pub mod parts;
+pub mod plausible;
 pub mod program;
 pub mod rows;
 pub mod watch;

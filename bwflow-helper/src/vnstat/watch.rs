@@ -152,4 +152,4 @@ fn signature(path: &Path) -> Result<Signature, Trouble> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

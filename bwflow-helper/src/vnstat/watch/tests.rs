@@ -6,7 +6,7 @@ use super::*;
 use std::fs;
 
 /// What vnStat 2 makes, as far as it is read.
-const SCHEMA: &str = "
+pub(crate) const SCHEMA: &str = "
 CREATE TABLE info (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, value TEXT NOT NULL);
 CREATE TABLE interface (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, alias TEXT,
     active INTEGER NOT NULL, created DATE NOT NULL, updated DATE NOT NULL,
