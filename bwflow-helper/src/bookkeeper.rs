@@ -10,8 +10,7 @@ use bwflow_proto::ledger::LedgerView;
 
 use crate::account::{Account, within};
 use crate::clock::Clock;
-use crate::forecast::Pace;
-use crate::ledger::slot::{HOUR_USEC, next_edge};
+use crate::ledger::slot::next_edge;
 use crate::ledger::store::{Entry, Store, StoreError};
 use crate::ledger::{Balance, Totals};
 use crate::meter::Sight;
@@ -19,13 +18,11 @@ use crate::period::{Calendar, Period};
 use crate::policy::Figures;
 use crate::publication::Movement;
 
+mod pace;
 mod past;
 mod vnstat;
 
 use vnstat::Acquaintance;
-
-/// How far back today's pace is taken from.
-const DAY_USEC: i64 = 24 * HOUR_USEC;
 
 /// Books what the meter sees, and says what follows.
 #[derive(Debug)]
@@ -291,28 +288,6 @@ impl Bookkeeper {
                 excluded: booked.excluded.plus(excluded),
                 ..booked
             },
-        })
-    }
-
-    /// What was charged in the last day, or since the link was first seen.
-    fn pace(&self, link: &Link, account: &Account, now: i64) -> Result<Pace, StoreError> {
-        let first_seen = self.store.first_seen(&link.interface)?.unwrap_or(now);
-        let day_ago = now - DAY_USEC;
-        let begin = day_ago - day_ago.rem_euclid(HOUR_USEC);
-        // A clock that was set back may put the first sight into the future.
-        let begin = if begin < first_seen && first_seen < now {
-            first_seen
-        } else {
-            begin
-        };
-        let from = begin - begin.rem_euclid(HOUR_USEC);
-        let booked = self.store.traffic(&link.interface, from, now)?;
-        let moved = booked.plus(within(account.pending(), from, now));
-        let excluded = self.store.excluded(&link.interface, from, now)?;
-        let moved = moved.less(excluded.plus(within(account.pending_excluded(), from, now)));
-        Ok(Pace {
-            bytes: link.count.charge(moved.tx, moved.rx),
-            window_usec: u64::try_from(now - begin).unwrap_or(1),
         })
     }
 }

@@ -3,8 +3,10 @@ use std::path::Path;
 
 use bwflow_proto::config::load_str;
 
+use super::pace::DAY_USEC;
 use super::*;
 use crate::counter::Counters;
+use crate::ledger::slot::HOUR_USEC;
 use crate::meter::Reading;
 
 /// 2026-05-05T10:00:00Z
