@@ -75,8 +75,8 @@ pub(crate) enum Command {
     /// This period of every link: budget, used, left, forecast
     ///
     /// Shows what was charged to each link since its billing day, what has accrued and is left, at
-    /// what pace more drips in, and where the present pace leads; below, what was decided by
-    /// hand. bwflow-helper is asked to count first, so that the figures are of now.
+    /// what pace more drips in, and where the pace of the last 24 hours leads; below, what was
+    /// decided by hand. bwflow-helper is asked to count first, so that the figures are of now.
     Report(Report),
     /// What every link is held to now, and why
     ///

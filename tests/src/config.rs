@@ -40,6 +40,25 @@ pub fn young_period() -> (String, u8) {
     (zone, day)
 }
 
+/// As [`young`], but the period began a day earlier: what happened some minutes ago lies in it, also
+/// right after the full hour.
+///
+/// # Panics
+/// When `date` fails.
+pub fn day_old(budget: &str, burst: &str, more: &str) -> String {
+    let (zone, day) = young_period();
+    let output = Command::new("date")
+        .env("TZ", &zone)
+        .args(["-d", "yesterday", "+%-d"])
+        .output()
+        .unwrap();
+    let yesterday = String::from_utf8(output.stdout).unwrap();
+    young(budget, burst, more).replace(
+        &format!("billing_day = {day}\n"),
+        &format!("billing_day = {}\n", yesterday.trim()),
+    )
+}
+
 /// A configuration for [`crate::net::LINK`] with a period that began less than an hour ago.
 pub fn young(budget: &str, burst: &str, more: &str) -> String {
     let (zone, day) = young_period();

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use bwflow_tests::config::young;
+use bwflow_tests::config::day_old;
 use bwflow_tests::net::LINK;
 use bwflow_tests::process::Process;
 use bwflow_tests::rig::Rig;
@@ -22,7 +22,7 @@ const PACKET: u64 = 1514;
 const BUDGET: &str = "[daemon]\npoll_interval_seconds = 3\n";
 
 fn config() -> String {
-    young("900 GB", "800 GB", BUDGET)
+    day_old("900 GB", "800 GB", BUDGET)
 }
 
 /// Sends datagrams to the peer, whose kernel counts them, and returns how many bytes the link has
