@@ -66,9 +66,10 @@ fn the_charged_lane_is_held_at_1_10_and_100_megabits() {
             off * 100.0,
             passed / 1_000_000
         );
-        // Above costs money. Below costs a little speed: free traffic fills the processor here, and
-        // HTB takes its lane first.
-        assert!((-0.05..0.02).contains(&off));
+        // Alone as exactly as a bucket without lanes. Beside free traffic, which fills the processor
+        // here and whose lane HTB takes first, it may be a little slower, but no faster.
+        let least = if beside { -0.05 } else { -0.02 };
+        assert!((least..0.02).contains(&off));
         assert_eq!(passed > 100_000_000, free.is_some(), "{passed}");
     }
 }
