@@ -20,6 +20,7 @@ pub mod exclusion;
 pub mod failure;
 pub mod forecast;
 pub mod history;
+pub mod http;
 pub mod ledger;
 pub mod meter;
 pub mod period;

@@ -15,9 +15,11 @@ pub mod exclusion;
 pub mod grant;
 pub mod history;
 pub mod ledger;
+pub mod money;
 pub mod network;
 #[cfg(feature = "daemon")]
 pub mod socket;
+pub mod spend;
 pub mod state;
 pub mod units;
 #[cfg(feature = "config")]

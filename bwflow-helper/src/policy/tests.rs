@@ -35,6 +35,7 @@ fn config(link: &Link) -> Config {
         poll_interval: Duration::from_secs(15),
         alert_percents: vec![50, 80, 100],
         source: Source::Auto,
+        spend: None,
     }
 }
 

@@ -13,6 +13,7 @@ mod render;
 mod robustness;
 mod schema;
 mod section;
+mod spend;
 mod syntax;
 mod value;
 
@@ -24,6 +25,7 @@ pub use load::{Loaded, Rejected, load_bytes, load_str};
 pub use problem::{Problem, Severity, Span};
 pub use render::{Style, position, render};
 pub use schema::keys;
+pub use spend::{Azure, Cloud, Identity, Jellyfin, Spend, Tier};
 
 use crate::count::Count;
 use crate::network::Network;
@@ -42,6 +44,8 @@ pub struct Config {
     pub alert_percents: Vec<u32>,
     /// Whose count is asked for.
     pub source: Source,
+    /// The spend guard; nothing while it is switched off.
+    pub spend: Option<Spend>,
 }
 
 /// Whose count of a link's traffic is asked for.

@@ -68,6 +68,7 @@ fn read(root: &DeTable<'_>, is_whole: bool, problems: &mut Problems) -> Option<C
         poll_interval: poll_interval?,
         alert_percents: alert_percents?,
         source: source?,
+        spend: None,
     })
 }
 

@@ -1,0 +1,160 @@
+//! Requests over HTTP: bounded in time and size, never through a proxy, never redirected.
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::{Client, Request, StatusCode, redirect};
+
+/// The longest answer that is read, bytes. A whole configuration of a media server has 100 KB.
+const LONGEST: usize = 4 << 20;
+
+/// A client for one service.
+#[derive(Clone, Debug)]
+pub struct Http {
+    client: Client,
+}
+
+/// How long a request may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Until the connection stands.
+    pub connect: Duration,
+    /// Until the answer's last byte.
+    pub total: Duration,
+}
+
+/// An answer, whatever its status. It may hold secrets, so that it cannot be printed.
+#[derive(Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its whole body.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer. Displays without the address, which may hold what is nobody's business.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// Nobody there, or no way there.
+    Unreachable(String),
+    /// It took too long.
+    TimedOut,
+    /// The answer is longer than anybody needs.
+    TooLong,
+    /// Something else went wrong on the way.
+    Broken(String),
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(why) => write!(f, "cannot be reached: {why}"),
+            Self::TimedOut => f.write_str("does not answer in time"),
+            Self::TooLong => write!(f, "answers with more than {} MiB", LONGEST >> 20),
+            Self::Broken(why) => write!(f, "the connection broke: {why}"),
+        }
+    }
+}
+
+impl Http {
+    /// A client with these time limits.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(patience: Patience) -> Result<Self, String> {
+        // The first one stays; who comes later finds the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .connect_timeout(patience.connect)
+            .timeout(patience.total)
+            // One request an hour needs no open connection.
+            .pool_max_idle_per_host(0)
+            .user_agent(concat!("bwflow/", env!("CARGO_PKG_VERSION")))
+            .build();
+        let client = client.map_err(|error| causes(&error))?;
+        Ok(Self { client })
+    }
+
+    /// The builder of requests.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    /// When there is no answer; a status that means failure is one.
+    pub async fn send(&self, request: Request) -> Result<Answer, NoAnswer> {
+        let mut response = self.client.execute(request).await.map_err(no_answer)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
+            if body.len() + chunk.len() > LONGEST {
+                return Err(NoAnswer::TooLong);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
+    }
+}
+
+impl Answer {
+    /// The body as JSON, if it says that it is JSON and is; a text for people otherwise.
+    ///
+    /// # Errors
+    /// What is there instead, without quoting it: it may hold secrets.
+    pub fn json(&self) -> Result<serde_json::Value, String> {
+        let media = self.headers.get(CONTENT_TYPE);
+        let media = media.and_then(|it| it.to_str().ok()).unwrap_or("");
+        let media = media.split(';').next().unwrap_or("").trim();
+        let is_json = media.eq_ignore_ascii_case("application/json")
+            || media.to_ascii_lowercase().ends_with("+json")
+            || media.eq_ignore_ascii_case("text/json");
+        if self.body.is_empty() {
+            return Err("an empty answer".to_owned());
+        }
+        if !is_json {
+            let media: String = media
+                .chars()
+                .filter(|it| it.is_ascii_graphic())
+                .take(40)
+                .collect();
+            return Err(format!("an answer of type `{media}` instead of JSON"));
+        }
+        serde_json::from_slice(&self.body).map_err(|error| format!("broken JSON ({error})"))
+    }
+
+    /// A header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+fn no_answer(error: reqwest::Error) -> NoAnswer {
+    let error = error.without_url();
+    if error.is_timeout() {
+        NoAnswer::TimedOut
+    } else if error.is_connect() {
+        NoAnswer::Unreachable(causes(&error))
+    } else {
+        NoAnswer::Broken(causes(&error))
+    }
+}
+
+/// What went wrong, as the innermost cause says it.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
