@@ -184,6 +184,13 @@ pub trait Helper {
         since_usec: u64,
         until_usec: u64,
     ) -> zbus::Result<(Vec<Change>, u64)>;
+    /// What the spend guard knows and does ([`crate::spend::SpendView`]'s keys); empty while it is
+    /// switched off.
+    #[zbus(property)]
+    fn spend(&self) -> zbus::Result<HashMap<String, OwnedVariant>>;
+    /// Has the spend guard look at cost, budget and Jellyfin now, at most every 10 seconds, and ask
+    /// the cloud at most once a minute. Returns when it is done and published.
+    fn check_spend(&self) -> zbus::Result<()>;
 }
 
 #[cfg(test)]
