@@ -12,6 +12,7 @@ use clap::Parser;
 
 pub mod account;
 pub mod args;
+pub mod azure;
 pub mod bookkeeper;
 pub mod clock;
 pub mod configuration;

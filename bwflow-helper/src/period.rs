@@ -10,7 +10,7 @@ const FIRST_MONTH: i32 = -9000 * 12;
 const LAST_MONTH: i32 = 9990 * 12;
 
 /// `[start, end)` in microseconds since the Unix epoch, UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Period {
     /// First instant of the period.
     pub start_usec: i64,
