@@ -17,8 +17,8 @@ pub use trouble::{Trouble, TroubleKind};
 /// Azure, asked with the machine's managed identity.
 #[derive(Debug)]
 pub struct Azure {
-    currency: String,
     #[expect(dead_code, reason = "what uses it follows")]
+    currency: String,
     pause: Pause,
 }
 
