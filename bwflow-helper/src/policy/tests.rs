@@ -36,6 +36,7 @@ fn config(link: &Link) -> Config {
         alert_percents: vec![50, 80, 100],
         source: Source::Auto,
         spend: None,
+        idle_jellyfin: None,
     }
 }
 

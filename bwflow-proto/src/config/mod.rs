@@ -25,7 +25,7 @@ pub use load::{Loaded, Rejected, load_bytes, load_str};
 pub use problem::{Problem, Severity, Span};
 pub use render::{Style, position, render};
 pub use schema::keys;
-pub use spend::{Azure, Cloud, Identity, Jellyfin, Spend, Tier};
+pub use spend::{Azure, Cloud, Identity, Jellyfin, PRICES, Price, Spend, Tier};
 
 use crate::count::Count;
 use crate::network::Network;
@@ -46,6 +46,9 @@ pub struct Config {
     pub source: Source,
     /// The spend guard; nothing while it is switched off.
     pub spend: Option<Spend>,
+    /// The media server of a spend guard that is switched off: what was changed there is still to be
+    /// put back. Nothing while the guard is on.
+    pub idle_jellyfin: Option<Jellyfin>,
 }
 
 /// Whose count of a link's traffic is asked for.

@@ -69,6 +69,7 @@ fn read(root: &DeTable<'_>, is_whole: bool, problems: &mut Problems) -> Option<C
         alert_percents: alert_percents?,
         source: source?,
         spend: None,
+        idle_jellyfin: None,
     })
 }
 

@@ -1,7 +1,11 @@
 //! The spend guard's part of the configuration.
 
+mod price;
+
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use price::{PRICES, Price};
 
 use crate::money::Money;
 
@@ -24,6 +28,8 @@ pub struct Spend {
     pub currency: String,
     /// What 10^9 bytes cost that the link sends; without it nothing is estimated.
     pub price_per_gb: Option<Money>,
+    /// The price of a list that this is, when it was given by its name.
+    pub price_preset: Option<&'static Price>,
     /// The link whose traffic is billed and that is capped; one of the configuration's. Nothing only
     /// if neither a price nor a cap is given.
     pub interface: Option<String>,
@@ -42,9 +48,11 @@ pub struct Tier {
     pub name: String,
     /// The share up to which it holds, hundredths of a percent, inclusive; nothing for the last one.
     pub up_to: Option<u32>,
-    /// What remote streams are limited to, bits per second, at least 1; never 0.
+    /// What remote streams are limited to, bits per second, 1..=2147483647; never 0. A tier that
+    /// switches off has that of the tier before unless it says otherwise: it holds as far as
+    /// switching off does not.
     pub bitrate: Option<u32>,
-    /// What the link is capped to, bytes per second.
+    /// What the link is capped to, bytes per second; of a tier that switches off likewise.
     pub link_rate: Option<u64>,
     /// Whether remote streaming is switched off.
     pub off: bool,
