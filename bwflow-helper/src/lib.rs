@@ -22,6 +22,7 @@ pub mod failure;
 pub mod forecast;
 pub mod history;
 pub mod http;
+pub mod jellyfin;
 pub mod ledger;
 pub mod meter;
 pub mod period;
