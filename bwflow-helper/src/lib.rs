@@ -32,6 +32,7 @@ pub mod publisher;
 pub mod run;
 pub mod service;
 pub mod signals;
+pub mod spend;
 pub mod supervision;
 pub mod top_ups;
 pub mod vnstat;
