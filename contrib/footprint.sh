@@ -46,7 +46,9 @@ start_vnstat() {
     printf '%s\n' 'SaveInterval 1' >/run/sandbox/vnstat.conf
     mount --bind /run/sandbox/vnstat.conf /etc/vnstat.conf
     mount --bind /run/sandbox/vnstat /var/lib/vnstat
-    vnstatd --nodaemon --alwaysadd >/run/sandbox/vnstat.log 2>&1 &
+    # While vnStat makes its database it does not wait for readers: who asks for it then, ends it.
+    vnstatd --initdb >/run/sandbox/vnstat.log 2>&1
+    vnstatd --nodaemon --alwaysadd >>/run/sandbox/vnstat.log 2>&1 &
     vnstat_pid=$!
     wait_for 10 "vnStat knows $SANDBOX_LINK" vnstat --json -i "$SANDBOX_LINK"
 }

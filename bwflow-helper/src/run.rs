@@ -25,8 +25,8 @@ use crate::publisher::{self, Command, Exclusions};
 use crate::service::{Error, Refresh, Request};
 use crate::signals::{Order, Signals};
 use crate::supervision::Supervision;
+use crate::vnstat::json;
 use crate::vnstat::watch::Watch;
-use crate::vnstat::{Trouble, json};
 
 /// Requests for fresh figures that come sooner get the last ones.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
@@ -267,8 +267,7 @@ impl Helper {
     /// Has the program `vnstat` read what we cannot: only rows, but a past is better than none.
     async fn ask_vnstat(&mut self, clock: &Clock) {
         let is_asked = self.asked == self.watch.generation();
-        let is_of_use =
-            matches!(self.watch.current(), Err(trouble) if !matches!(trouble, Trouble::Locked(_)));
+        let is_of_use = matches!(self.watch.current(), Err(trouble) if !trouble.is_passing());
         if is_asked || !is_of_use || self.books.config().source == Source::Kernel {
             return;
         }

@@ -51,17 +51,13 @@ impl Vnstat {
     /// # Panics
     /// When it does not come up.
     pub fn start(&mut self, link: &str, clock: i64) {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.namespace]);
-        if clock != 0 {
-            // The program `faketime` would stay between us and the daemon.
-            let library = run("faketime", &["-f", "+0s", "sh", "-c", "echo $LD_PRELOAD"]);
-            command.env("LD_PRELOAD", library.trim());
-            command.env("FAKETIME", format!("{clock:+}s"));
+        if !self.database().exists() {
+            // While it makes its database it does not wait for readers: who asks then, ends it.
+            let made = self.program(clock).arg("--initdb").output().unwrap();
+            assert!(made.status.success(), "{made:?}");
         }
-        command
-            .args(["vnstatd", "--nodaemon", "--alwaysadd", "--config"])
-            .arg(&self.config);
+        let mut command = self.program(clock);
+        command.args(["--nodaemon", "--alwaysadd"]);
         let daemon = Process::start(&mut command);
         let status = format!("/proc/{}/status", daemon.id());
         self.daemon = Some(daemon);
@@ -73,6 +69,20 @@ impl Vnstat {
             let hangup = u64::from_str_radix(caught.trim(), 16).unwrap() & 1;
             (hangup == 1 && self.column(link, "txtotal").is_some()).then_some(())
         });
+    }
+
+    /// The daemon's program in its namespace, with a clock that is off by some seconds.
+    fn program(&self, clock: i64) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.namespace]);
+        if clock != 0 {
+            // The program `faketime` would stay between us and the daemon.
+            let library = run("faketime", &["-f", "+0s", "sh", "-c", "echo $LD_PRELOAD"]);
+            command.env("LD_PRELOAD", library.trim());
+            command.env("FAKETIME", format!("{clock:+}s"));
+        }
+        command.args(["vnstatd", "--config"]).arg(&self.config);
+        command
     }
 
     /// Has it write what it knows, as it does by itself every five minutes.

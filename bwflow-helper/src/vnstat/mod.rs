@@ -28,6 +28,8 @@ pub enum Trouble {
     Missing(PathBuf),
     /// Somebody else is writing to it.
     Locked(PathBuf),
+    /// vnStat has only just begun it.
+    Unfinished(PathBuf),
     /// It is damaged.
     Damaged(PathBuf, String),
     /// It is no database of vnStat 2.
@@ -38,12 +40,22 @@ pub enum Trouble {
     Unconfigured(PathBuf, String),
 }
 
+impl Trouble {
+    /// Whether it is over by itself in a moment.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Locked(_) | Self::Unfinished(_))
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(path) => write!(f, "there is no vnStat database {}", path.display()),
             Self::Locked(path) => {
                 write!(f, "the vnStat database {} is locked", path.display())
+            }
+            Self::Unfinished(path) => {
+                write!(f, "the vnStat database {} is being made", path.display())
             }
             Self::Unconfigured(path, reason) => write!(
                 f,

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use bwflow_proto::vnstat::{CONFIG, DATABASE, Settings};
 use jiff::tz::TimeZone;
@@ -17,6 +18,11 @@ use crate::clock::Clock;
 /// vnStat's own has 6 KB, bytes.
 const LONGEST_CONFIG: u64 = 1 << 20;
 
+/// How old a database must be to be read. While vnStat makes one, it does not wait for readers
+/// (`db_open_filename` of its `dbsql.c`): disturbed, it ends, and leaves half a database behind that
+/// it refuses from then on.
+const SETTLING: Duration = Duration::from_secs(5);
+
 /// By what a changed file is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Signature {
@@ -24,6 +30,17 @@ struct Signature {
     size: u64,
     /// Of its contents or of who may read them: both decide what is read.
     changed: (i64, i64),
+    /// When it was made, as far as the file system knows.
+    created: Option<SystemTime>,
+}
+
+impl Signature {
+    /// Whether it has been there for as long, or nobody knows.
+    fn is_older_than(&self, age: Duration) -> bool {
+        // One from the future says nothing.
+        let known = self.created.and_then(|it| it.elapsed().ok());
+        known.is_none_or(|known| known >= age)
+    }
 }
 
 /// What vnStat says, as far as it is known.
@@ -39,6 +56,7 @@ pub struct Watch {
     current: Result<Snapshot, Trouble>,
     /// How often `current` has changed.
     generation: u64,
+    settling: Duration,
 }
 
 impl Watch {
@@ -72,7 +90,15 @@ impl Watch {
             current: Err(Trouble::Missing(path.clone())),
             path,
             generation: 0,
+            settling: SETTLING,
         }
+    }
+
+    /// As it is of a database that was made long ago.
+    #[cfg(test)]
+    pub(crate) const fn settled(mut self) -> Self {
+        self.settling = Duration::ZERO;
+        self
     }
 
     /// What vnStat has written, or why that is not known.
@@ -111,6 +137,9 @@ impl Watch {
         if self.read == Some(found) {
             return;
         }
+        if !found.is_older_than(self.settling) {
+            return self.set(Err(Trouble::Unfinished(self.path.clone())));
+        }
         let question = Question {
             interfaces,
             with_rows,
@@ -118,7 +147,7 @@ impl Watch {
         };
         let current = database::read(&self.path, &self.dates, &question);
         // What is locked is asked for again; what is damaged, when it has changed.
-        let is_settled = !matches!(current, Err(Trouble::Locked(_)));
+        let is_settled = !matches!(&current, Err(trouble) if trouble.is_passing());
         // Of a file that is written to while it is read this is the older state.
         self.read = is_settled.then_some(found);
         self.set(current);
@@ -148,6 +177,7 @@ fn signature(path: &Path) -> Result<Signature, Trouble> {
         inode: metadata.ino(),
         size: metadata.size(),
         changed: (metadata.ctime(), metadata.ctime_nsec()),
+        created: metadata.created().ok(),
     })
 }
 

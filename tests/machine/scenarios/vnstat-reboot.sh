@@ -40,6 +40,8 @@ mount --bind "$DISK/bwflow" /var/lib/bwflow
 mount --bind "$DISK/vnstat" /var/lib/vnstat
 printf '%s\n' 'UpdateInterval 2' 'PollInterval 2' >>/etc/vnstat.conf
 make_link
+# While vnStat makes its database it does not wait for readers: who asks for it then, ends it.
+((BOOT > 1)) || runuser -u vnstat -- vnstatd --initdb >/tmp/initdb.log 2>&1 || failed "no database: $(cat /tmp/initdb.log)"
 systemctl start vnstat
 wait_for 30 "vnStat knows the link" vnstat_knows || failed "vnStat does not know the link"
 configure "10 TB"

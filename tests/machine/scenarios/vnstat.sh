@@ -40,6 +40,8 @@ set_up_vnstat() {
     systemctl stop vnstat
     rm -f "$DATABASE"*
     { cat /etc/vnstat.conf.shipped && printf '%s\n' 'UpdateInterval 2' 'PollInterval 2' "$@"; } >/etc/vnstat.conf
+    # While vnStat makes its database it does not wait for readers: who asks for it then, ends it.
+    runuser -u vnstat -- vnstatd --initdb >/tmp/initdb.log 2>&1 || failed "no database: $(cat /tmp/initdb.log)"
     systemctl restart vnstat
     wait_for 20 "vnStat knows the link" vnstat_knows || failed "vnStat does not know the link"
 }

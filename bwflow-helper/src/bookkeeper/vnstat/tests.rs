@@ -40,7 +40,7 @@ fn an_absurd_database_is_told_and_not_taken_until_it_is_mended() {
     .unwrap();
     absurd(&db);
 
-    let mut watch = Watch::new(Some(&settings), Path::new("vnstat"));
+    let mut watch = Watch::new(Some(&settings), Path::new("vnstat")).settled();
     let link = "[bandwidth]\nmonthly_budget_gb = 100\npre_charge_gb = 50\n\
                 [network]\ninterface = \"wan0\"\n";
     let mut books = books(directory.path(), config(link));

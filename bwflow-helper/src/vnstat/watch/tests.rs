@@ -32,10 +32,8 @@ impl World {
         let config = directory.path().join("vnstat.conf");
         let text = format!("DatabaseDir \"{}\"\nUseUTC 1\n", directory.path().display());
         fs::write(&config, text).unwrap();
-        Self {
-            watch: Watch::new(Some(&config), Path::new("vnstat")),
-            directory,
-        }
+        let watch = Watch::new(Some(&config), Path::new("vnstat")).settled();
+        Self { watch, directory }
     }
 
     fn path(&self) -> PathBuf {
@@ -58,6 +56,19 @@ impl World {
         self.watch.look(&names, &names[..1], &clock);
         self.watch.current().clone()
     }
+}
+
+#[test]
+fn a_database_that_vnstat_has_only_just_begun_is_left_alone() {
+    let mut world = World::new();
+    world.watch.settling = Duration::from_secs(3600);
+    let _db = world.create();
+    assert_eq!(world.look(), Err(Trouble::Unfinished(world.path())));
+    world.watch.settling = Duration::ZERO;
+    assert!(
+        world.look().is_ok(),
+        "it is asked for again, though it has not changed"
+    );
 }
 
 #[test]
