@@ -105,7 +105,7 @@ fn a_locked_database_is_asked_again_and_nobody_waits_for_it() {
     db.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let begin = std::time::Instant::now();
     assert_eq!(world.look(), Err(Trouble::Locked(world.path())));
-    assert!(begin.elapsed() < std::time::Duration::from_secs(1));
+    assert!(begin.elapsed() < Duration::from_secs(1));
     db.execute_batch("COMMIT").unwrap();
     world.look().unwrap();
 }
@@ -115,7 +115,7 @@ fn reading_keeps_no_lock() {
     let mut world = World::new();
     let db = world.create();
     world.look().unwrap();
-    db.busy_timeout(std::time::Duration::ZERO).unwrap();
+    db.busy_timeout(Duration::ZERO).unwrap();
     db.execute_batch("BEGIN EXCLUSIVE; COMMIT").unwrap();
 }
 
@@ -183,7 +183,7 @@ fn fifo(path: &Path) {
 fn look_in_time(mut world: World) -> Result<Snapshot, Trouble> {
     let (answer, answered) = std::sync::mpsc::channel();
     std::thread::spawn(move || answer.send(world.look()));
-    let answer = answered.recv_timeout(std::time::Duration::from_secs(10));
+    let answer = answered.recv_timeout(Duration::from_secs(10));
     answer.expect("it waits")
 }
 
@@ -225,7 +225,7 @@ fn a_configuration_that_is_no_file_or_endless_is_told() {
         std::thread::spawn(move || {
             answer.send(Box::new(Watch::new(Some(&config), Path::new("vnstat"))))
         });
-        let watch = answered.recv_timeout(std::time::Duration::from_secs(10));
+        let watch = answered.recv_timeout(Duration::from_secs(10));
         let watch = *watch.expect("it waits");
         let directory = world.directory;
         let trouble = World { directory, watch }.look().unwrap_err();
