@@ -9,6 +9,7 @@ pub mod bus;
 pub mod caller;
 pub mod config;
 pub mod desk;
+pub mod fake;
 pub mod flow;
 pub mod grant;
 pub mod net;
