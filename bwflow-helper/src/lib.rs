@@ -45,6 +45,11 @@ pub fn command() -> clap::Command {
 /// Runs the program on the process's own arguments; the exit code is 0 done, 1 failed, 2 wrong
 /// usage or configuration.
 pub fn main() -> ExitCode {
+    // It holds keys to other services: neither a core dump nor another process of its user gets them.
+    if let Err(error) = nix::sys::prctl::set_dumpable(false) {
+        eprintln!("bwflow-helper: cannot keep its memory to itself: {error}");
+        return ExitCode::FAILURE;
+    }
     let args = args::Args::parse();
     log_to_stderr(args.log_level);
     match run::run(&args) {

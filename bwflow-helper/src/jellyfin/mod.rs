@@ -1,16 +1,45 @@
 //! Jellyfin, held to a tier: its limit for remote streams, and remote access switched off.
+//!
+//! The rules are in [`claim`]; what one change takes is in [`setting`].
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use bwflow_proto::config;
+use bwflow_proto::spend::Finding;
+use reqwest::Url;
 
+mod claim;
+mod client;
+mod document;
+mod findings;
 mod key;
+mod off;
 mod outcome;
 mod owned;
+mod problem;
+mod session;
+mod setting;
 
 pub use key::ApiKey;
 pub use outcome::{Outcome, State, Wanted};
 pub use owned::Owned;
+
+use crate::azure::Pause;
+use client::Client;
+use owned::Place;
+use problem::Problem;
+use session::Home;
+use setting::{BITRATE, Book, REMOTE_ACCESS};
+
+/// The longest that one call may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How soon to try again after a failure; twice as long after each further one.
+const FIRST_RETRY: Duration = Duration::from_secs(15);
+/// The longest time until then.
+const LAST_RETRY: Duration = Duration::from_secs(15 * 60);
+/// How often to look for reasons why the limit has no effect, if the tier stays.
+const FINDINGS_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Keeps the record durably. Called before each write to Jellyfin; when it fails, nothing is
 /// written.
@@ -19,39 +48,217 @@ pub type Save<'a> = dyn FnMut(&Owned) -> io::Result<()> + Send + 'a;
 /// One Jellyfin server, by its address.
 #[derive(Debug)]
 pub struct Jellyfin {
-    _key: ApiKey,
+    client: Client,
+    place: Place,
+    host: String,
+    message: Option<String>,
+    pause: Pause,
+    /// Failures in a row.
+    failures: u32,
+    findings: Vec<Finding>,
+    /// What they were looked for last for, and when.
+    looked: Option<(Wanted, Instant)>,
 }
 
 impl Jellyfin {
     /// The server at the configured address. Nothing is asked of it yet.
     ///
     /// # Errors
-    /// When TLS cannot be set up.
-    pub fn new(_config: &config::Jellyfin, key: ApiKey) -> Result<Self, String> {
-        Ok(Self { _key: key })
+    /// When TLS cannot be set up or the address cannot be one.
+    pub fn new(config: &config::Jellyfin, key: ApiKey) -> Result<Self, String> {
+        let url = Url::parse(&config.url);
+        let url = url.map_err(|error| format!("url in [spend.jellyfin] is no address: {error}"))?;
+        Ok(Self {
+            client: Client::new(config, key)?,
+            place: Place::of(config),
+            host: url.host_str().unwrap_or("").to_owned(),
+            message: config.message.clone(),
+            pause: Pause::default(),
+            failures: 0,
+            findings: Vec::new(),
+            looked: None,
+        })
+    }
+
+    /// Waits between tries in this way instead of on tokio's clock.
+    #[must_use]
+    pub fn with_pause(mut self, pause: Pause) -> Self {
+        self.pause = pause;
+        self
     }
 
     /// Makes Jellyfin do what is wanted, or sees that it still does. Ends within a minute, whatever
     /// happens on the way; may be called as often as liked.
     pub async fn converge(
         &mut self,
-        _wanted: &Wanted,
-        _owned: &mut Owned,
-        _save: &mut Save<'_>,
+        wanted: &Wanted,
+        owned: &mut Owned,
+        save: &mut Save<'_>,
     ) -> Outcome {
-        not_yet()
+        let mut outcome = Outcome::default();
+        let work = self.hold(wanted, owned, save, &mut outcome);
+        let done = tokio::time::timeout(PATIENCE, work).await;
+        self.conclude(done.unwrap_or(Err(Problem::TooSlow)), &mut outcome);
+        outcome.findings.clone_from(&self.findings);
+        outcome
     }
 
-    /// Puts back what is still ours, and forgets it then: done when `owned` is empty.
-    pub async fn restore(&mut self, _owned: &mut Owned, _save: &mut Save<'_>) -> Outcome {
-        not_yet()
+    /// Puts back what is still ours, and forgets it then: nothing of ours is left there when the
+    /// state is `none` ([`Owned::is_left_at`]).
+    pub async fn restore(&mut self, owned: &mut Owned, save: &mut Save<'_>) -> Outcome {
+        let mut outcome = Outcome::default();
+        if owned.is_empty() {
+            return outcome;
+        }
+        let work = self.put_back(owned, save, &mut outcome);
+        let done = tokio::time::timeout(PATIENCE, work).await;
+        self.conclude(done.unwrap_or(Err(Problem::TooSlow)), &mut outcome);
+        outcome
+    }
+
+    async fn hold(
+        &mut self,
+        wanted: &Wanted,
+        owned: &mut Owned,
+        save: &mut Save<'_>,
+        outcome: &mut Outcome,
+    ) -> Result<(), Problem> {
+        let identity = self.identity().await?;
+        outcome.version = Some(identity.version);
+        let mut book = Book {
+            owned,
+            save,
+            server: &identity.id,
+            place: &self.place,
+        };
+        let (client, pause) = (&self.client, &self.pause);
+        // Zero would lift the limit.
+        let limit = wanted.bitrate.map(|it| i64::from(it.clamp(1, LARGEST)));
+        let bitrate = if limit.is_none() && wanted.off {
+            BITRATE.read(client).await?
+        } else {
+            BITRATE.hold(client, limit, &mut book, pause).await?
+        };
+        outcome.bitrate = Some(bitrate);
+        outcome.state = match limit {
+            Some(limit) if bitrate != limit => State::Foreign,
+            Some(_) => State::Held,
+            None => State::None,
+        };
+        if wanted.off {
+            let message = self.message.as_deref();
+            let off = off::switch_off(client, message, &mut book, pause).await?;
+            outcome.remote_access = off.remote_access;
+            outcome.ignoring_stop = off.ignoring;
+            outcome.state = State::Held;
+            if off.is_self_remote && off.remote_access != Some(false) {
+                outcome.state = State::Refused;
+                outcome.error = Some(SELF_REMOTE.to_owned());
+            }
+        } else if book.has_closed() {
+            let access = REMOTE_ACCESS.hold(client, None, &mut book, pause).await?;
+            outcome.remote_access = Some(access);
+        }
+        self.look(wanted, limit, outcome).await;
+        Ok(())
+    }
+
+    async fn put_back(
+        &mut self,
+        owned: &mut Owned,
+        save: &mut Save<'_>,
+        outcome: &mut Outcome,
+    ) -> Result<(), Problem> {
+        let identity = self.identity().await?;
+        outcome.version = Some(identity.version);
+        if owned.of(&identity.id).is_none() {
+            let is_elsewhere = owned.is_at(&self.place);
+            return if is_elsewhere {
+                Err(Problem::AnotherServer)
+            } else {
+                Ok(())
+            };
+        }
+        let mut book = Book {
+            owned,
+            save,
+            server: &identity.id,
+            place: &self.place,
+        };
+        let (client, pause) = (&self.client, &self.pause);
+        // Access first: whoever waits for it waits longest.
+        if book.has_closed() {
+            let access = REMOTE_ACCESS.hold(client, None, &mut book, pause).await?;
+            outcome.remote_access = Some(access);
+        }
+        let bitrate = BITRATE.hold(client, None, &mut book, pause).await?;
+        outcome.bitrate = Some(bitrate);
+        Ok(())
+    }
+
+    /// Who answers; waits a little for one that is just starting.
+    async fn identity(&self) -> Result<client::Identity, Problem> {
+        const LONGEST: Duration = Duration::from_secs(6);
+        let first = self.client.identity().await;
+        let Err(Problem::Starting(Some(wait))) = first else {
+            return first;
+        };
+        if wait > LONGEST {
+            return first;
+        }
+        self.pause.wait(wait).await;
+        self.client.identity().await
+    }
+
+    /// Looks whether the limit has an effect, and who runs above it; not at each check.
+    async fn look(&mut self, wanted: &Wanted, limit: Option<i64>, outcome: &mut Outcome) {
+        let is_due = self
+            .looked
+            .as_ref()
+            .is_none_or(|(last, when)| last != wanted || when.elapsed() >= FINDINGS_INTERVAL);
+        if !is_due {
+            return;
+        }
+        let seen = findings::look(&self.client, &self.host).await;
+        self.findings = findings::judge(&seen, limit);
+        self.looked = Some((*wanted, Instant::now()));
+        outcome.above_limit = above(&seen.streams, &seen.home, limit);
+        if outcome.above_limit > 0 {
+            let streams = outcome.above_limit;
+            tracing::info!("{streams} remote streams began before this limit and run on above it");
+        }
+    }
+
+    fn conclude(&mut self, done: Result<(), Problem>, outcome: &mut Outcome) {
+        let Err(problem) = done else {
+            self.failures = 0;
+            return;
+        };
+        outcome.state = problem.state();
+        outcome.error = Some(problem.to_string());
+        let wait = FIRST_RETRY
+            .saturating_mul(1 << self.failures.min(6))
+            .min(LAST_RETRY);
+        self.failures = self.failures.saturating_add(1);
+        // What an administrator has to mend does not mend itself in seconds.
+        outcome.retry_after = match outcome.state {
+            State::Refused => None,
+            _ => Some(wait.max(problem.asked_wait().unwrap_or_default())),
+        };
     }
 }
 
-fn not_yet() -> Outcome {
-    Outcome {
-        state: State::Refused,
-        error: Some("this build cannot change Jellyfin yet".to_owned()),
-        ..Outcome::default()
-    }
+/// The largest limit that Jellyfin's 32 bits hold.
+const LARGEST: u32 = i32::MAX.unsigned_abs();
+/// Why remote access stays on.
+const SELF_REMOTE: &str = "Jellyfin takes bwflow itself for a remote client, so bwflow could not switch remote access \
+    on again and leaves it: put bwflow's address among Jellyfin's LAN networks";
+
+/// How many remote streams run above a limit.
+fn above(streams: &[session::Stream], home: &Home, limit: Option<i64>) -> u32 {
+    let Some(limit) = limit else { return 0 };
+    let is_above = |it: &&session::Stream| {
+        !home.holds(it.address) && it.bitrate.is_some_and(|bitrate| bitrate > limit)
+    };
+    u32::try_from(streams.iter().filter(is_above).count()).unwrap_or(u32::MAX)
 }
