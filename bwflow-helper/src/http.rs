@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use jiff::fmt::rfc2822;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Request, StatusCode, redirect};
 
@@ -133,6 +134,12 @@ impl Answer {
         serde_json::from_slice(&self.body).map_err(|error| format!("broken JSON ({error})"))
     }
 
+    /// When the server answered, by its own clock, microseconds since the Unix epoch, UTC.
+    pub fn date_usec(&self) -> Option<i64> {
+        let date = rfc2822::DateTimeParser::new().parse_timestamp(self.header("date")?);
+        Some(date.ok()?.as_microsecond())
+    }
+
     /// A header's text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -141,7 +148,10 @@ impl Answer {
 
 fn no_answer(error: reqwest::Error) -> NoAnswer {
     let error = error.without_url();
-    if error.is_timeout() {
+    // Without a connection there is nobody to be slow.
+    if error.is_connect() && error.is_timeout() {
+        NoAnswer::Unreachable("no connection in time".to_owned())
+    } else if error.is_timeout() {
         NoAnswer::TimedOut
     } else if error.is_connect() {
         NoAnswer::Unreachable(causes(&error))

@@ -1,0 +1,6 @@
+#![allow(clippy::unwrap_used)]
+
+mod budgets;
+mod costs;
+mod identity;
+mod world;
