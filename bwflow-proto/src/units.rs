@@ -18,7 +18,7 @@ pub use bytes::{
 };
 pub use decimal::Decimal;
 pub use duration::{format_duration, parse_duration};
-pub use rate::{format_rate, parse_rate};
+pub use rate::{format_bit_rate, format_bit_rate_exact, format_rate, parse_bit_rate, parse_rate};
 
 #[cfg(feature = "config")]
 pub(crate) use mended::mended;

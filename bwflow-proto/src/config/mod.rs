@@ -12,6 +12,7 @@ mod render;
 #[cfg(test)]
 mod robustness;
 mod schema;
+mod secret;
 mod section;
 mod spend;
 mod syntax;

@@ -12,8 +12,8 @@ use super::problem::{Problem, Problems, Severity, Span};
 use super::render::without_mark;
 use super::section::{Entry, Section};
 use super::syntax::with_syntax_errors;
-use super::value::{Given, boolean, interface, text, whole};
-use super::{Config, Source, schema};
+use super::value::{interface, text, whole};
+use super::{Config, Source, schema, spend};
 use crate::units::quoted;
 
 const DEFAULT_POLL_SECONDS: u32 = 15;
@@ -53,8 +53,9 @@ fn read(root: &DeTable<'_>, is_whole: bool, problems: &mut Problems) -> Option<C
     let poll_interval = poll_interval(&root, problems);
     let source = accounting(&root, problems);
     let alert_percents = alerts(&root, problems);
-    refuse_spending(&root, problems);
     let named = named_links(&root, is_whole, problems);
+    let names: Vec<String> = named.iter().map(|link| link.interface.clone()).collect();
+    let guard = spend::read(&root, &names, is_whole, problems);
     // Whose budget is missing, each link is asked; without links the file as a whole is.
     if is_whole && named.is_empty() && root.get("link").is_none() && !defaults.budget.is_given() {
         problems.missing("no budget is given", BUDGET_HINT);
@@ -63,13 +64,14 @@ fn read(root: &DeTable<'_>, is_whole: bool, problems: &mut Problems) -> Option<C
     for named in named {
         links.extend(resolve(named, &defaults, is_whole, problems));
     }
+    let guard = guard?;
     Some(Config {
         links,
         poll_interval: poll_interval?,
         alert_percents: alert_percents?,
         source: source?,
-        spend: None,
-        idle_jellyfin: None,
+        spend: guard.spend,
+        idle_jellyfin: guard.idle_jellyfin,
     })
 }
 
@@ -80,16 +82,7 @@ fn table<'a>(
     known: &'static [&'static str],
     problems: &mut Problems,
 ) -> Option<Section<'a>> {
-    let entry = root.get(name)?;
-    match entry.value.get_ref() {
-        DeValue::Table(table) => Some(Section::new(&format!("[{name}]"), table, known, problems)),
-        _ => {
-            let message = format!("`{name}` must be a table");
-            let hint = format!("write [{name}] on a line of its own and its keys below");
-            problems.error(entry.key_span(), message, Some(hint));
-            None
-        }
-    }
+    root.table(name, &format!("[{name}]"), known, problems)
 }
 
 fn defaults(
@@ -244,18 +237,6 @@ fn alerts(root: &Section<'_>, problems: &mut Problems) -> Option<Vec<u32>> {
     percents.sort_unstable();
     percents.dedup();
     Some(percents)
-}
-
-/// Whoever switches a guard on must not believe it is there.
-fn refuse_spending(root: &Section<'_>, problems: &mut Problems) {
-    let Some(section) = table(root, "spend", schema::SPEND, problems) else {
-        return;
-    };
-    let enabled = Given::read(section.get("enabled"), problems, boolean);
-    if let Given::Is(true, span) = enabled {
-        let hint = "write enabled = false; the rest of [spend] may stay".to_owned();
-        problems.error(span, "this version has no spend guard", Some(hint));
-    }
 }
 
 #[cfg(test)]

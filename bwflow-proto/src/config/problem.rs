@@ -63,6 +63,26 @@ impl Problems {
         self.push(Severity::Error, None, message.to_owned(), hint);
     }
 
+    /// Takes over what was found elsewhere.
+    pub(super) fn take(&mut self, other: Self) {
+        for problem in other.found {
+            self.push(
+                problem.severity,
+                problem.span,
+                problem.message,
+                problem.hint,
+            );
+        }
+    }
+
+    /// Takes over what was found in a part of the file that is switched off: whoever switches it on
+    /// will want to know, but it forbids nothing.
+    pub(super) fn take_as_notes(&mut self, off: Self) {
+        for problem in off.found {
+            self.push(Severity::Note, problem.span, problem.message, problem.hint);
+        }
+    }
+
     fn push(
         &mut self,
         severity: Severity,

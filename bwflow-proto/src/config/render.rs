@@ -3,9 +3,10 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::problem::{Problem, Severity, Span};
+use super::secret::may_hold_secret;
 use crate::units::is_unprintable;
 
-/// A longer line is named, not shown.
+/// A longer line is named, not shown; nor is one that may hold a secret.
 const LONGEST_LINE: usize = 1000;
 
 /// Whether escape sequences may be used.
@@ -29,7 +30,7 @@ pub fn render(problem: &Problem, file_name: &str, text: &str, style: Style) -> S
     };
     let title = level.primary_title(problem.message.as_str());
     let mut group = match problem.span.as_ref().map(|span| Line::at(text, span)) {
-        Some(line) if line.text.len() <= LONGEST_LINE => {
+        Some(line) if line.text.len() <= LONGEST_LINE && !may_hold_secret(line.text) => {
             let (shown, span) = line.printable();
             title.element(
                 Snippet::source(shown)

@@ -10,6 +10,8 @@ pub(super) const ROOT: &[&str] = &[
     "accounting",
     "alerts",
     "spend",
+    "bandwidth_monitor",
+    "jellyfin",
 ];
 
 pub(super) const BANDWIDTH: &[&str] = &[
@@ -45,17 +47,59 @@ pub(super) const DAEMON: &[&str] = &["poll_interval_seconds"];
 pub(super) const ACCOUNTING: &[&str] = &["source"];
 pub(super) const ALERTS: &[&str] = &["at_percent"];
 
-/// Known so that a misspelt `enabled` is not passed over in silence.
 pub(super) const SPEND: &[&str] = &[
     "enabled",
     "check_interval",
     "cost_interval",
     "stale_after",
+    "cost_delay",
+    "hysteresis_percent",
     "price_per_gb",
     "currency",
+    "interface",
     "azure",
     "tier",
     "jellyfin",
+];
+
+pub(super) const AZURE: &[&str] = &[
+    "budget_name",
+    "fallback_budget",
+    "subscription_id",
+    "resource_group",
+    "client_id",
+    "object_id",
+    "msi_res_id",
+    "cloud",
+    "endpoint",
+    "imds_endpoint",
+];
+
+pub(super) const TIER: &[&str] = &["name", "up_to_percent", "bitrate", "link_rate", "off"];
+
+/// `api_key` is known so that it is refused with its cure.
+pub(super) const JELLYFIN: &[&str] = &["url", "host_header", "api_key_file", "message", "api_key"];
+
+/// The other spelling of [`SPEND`], [`AZURE`] and [`TIER`].
+pub(super) const BANDWIDTH_MONITOR: &[&str] = &[
+    "enabled",
+    "azure_budget_name",
+    "fallback_budget",
+    "thresholds",
+    "limits",
+];
+
+pub(super) const THRESHOLDS: &[&str] = &["high", "disabled"];
+pub(super) const LIMITS: &[&str] = &["high", "medium", "disabled"];
+
+/// [`JELLYFIN`] beside [`BANDWIDTH_MONITOR`].
+pub(super) const JELLYFIN_BESIDE: &[&str] = &[
+    "url",
+    "host_header",
+    "api_key_file",
+    "message",
+    "api_key",
+    "subdomain",
 ];
 
 /// Every key of the file that is of use in this version, by its table as it is written.
@@ -69,6 +113,13 @@ pub fn keys() -> Vec<(&'static str, Vec<&'static str>)> {
         ("[accounting]", ACCOUNTING),
         ("[alerts]", ALERTS),
         ("[spend]", SPEND),
+        ("[spend.azure]", AZURE),
+        ("[[spend.tier]]", TIER),
+        ("[spend.jellyfin]", JELLYFIN),
+        ("[bandwidth_monitor]", BANDWIDTH_MONITOR),
+        ("[bandwidth_monitor.thresholds]", THRESHOLDS),
+        ("[bandwidth_monitor.limits]", LIMITS),
+        ("[jellyfin]", JELLYFIN_BESIDE),
     ];
     tables
         .into_iter()
@@ -81,18 +132,8 @@ pub fn keys() -> Vec<(&'static str, Vec<&'static str>)> {
         .collect()
 }
 
-/// Read, so that a file of a later version is understood, but of no use in this one.
-const NOT_OFFERED: &[&str] = &[
-    "spend",
-    "check_interval",
-    "cost_interval",
-    "stale_after",
-    "price_per_gb",
-    "currency",
-    "azure",
-    "tier",
-    "jellyfin",
-];
+/// Understood, but not proposed to anybody: what is refused with its cure.
+const NOT_OFFERED: &[&str] = &["bandwidth_monitor", "api_key", "subdomain"];
 
 /// Whether a hint may speak of the word.
 pub(super) fn is_offered(word: &str) -> bool {
@@ -116,7 +157,25 @@ pub(super) fn example(key: &str) -> Option<&'static str> {
         "poll_interval_seconds" => "15",
         "source" => "\"auto\"",
         "at_percent" => "[50, 80, 95, 100]",
-        "enabled" => "false",
+        "enabled" => "true",
+        "check_interval" => "\"1h\"",
+        "cost_interval" => "\"4h\"",
+        "stale_after" => "\"36h\"",
+        "cost_delay" => "\"24h\"",
+        "hysteresis_percent" => "2",
+        "price_per_gb" => "0.087",
+        "currency" => "\"USD\"",
+        "budget_name" | "azure_budget_name" => "\"Monthly-Bandwidth-Limit\"",
+        "fallback_budget" => "150.00",
+        "cloud" => "\"public\"",
+        "name" => "\"medium\"",
+        "up_to_percent" => "90",
+        "bitrate" => "\"2 Mbit/s\"",
+        "link_rate" => "\"20 Mbit/s\"",
+        "off" => "true",
+        "url" => "\"http://10.0.0.2:8096\"",
+        "host_header" => "\"jellyfin.example.com\"",
+        "api_key_file" => "\"/etc/bwflow/jellyfin-api-key\"",
         _ => return None,
     })
 }
@@ -130,6 +189,10 @@ pub(super) fn home(key: &str) -> Option<&'static str> {
         ("[daemon]", DAEMON),
         ("[accounting]", ACCOUNTING),
         ("[alerts]", ALERTS),
+        ("[[spend.tier]]", TIER),
+        ("[spend.azure]", AZURE),
+        ("[spend.jellyfin]", JELLYFIN),
+        ("[spend]", SPEND),
     ]
     .into_iter()
     .find_map(|(table, keys)| (is_offered(key) && keys.contains(&key)).then_some(table))

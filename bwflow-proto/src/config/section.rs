@@ -81,6 +81,26 @@ impl<'a> Section<'a> {
         Self { entries }
     }
 
+    /// A table within this one, `label` being how it is written; one that is no table is reported.
+    pub(super) fn table(
+        &self,
+        key: &'static str,
+        label: &str,
+        known: &'static [&'static str],
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let entry = self.get(key)?;
+        match entry.value.get_ref() {
+            DeValue::Table(table) => Some(Self::new(label, table, known, problems)),
+            _ => {
+                let message = format!("`{key}` must be a table");
+                let hint = format!("write {label} on a line of its own and its keys below");
+                problems.error(entry.key_span(), message, Some(hint));
+                None
+            }
+        }
+    }
+
     pub(super) fn get(&self, key: &'static str) -> Option<Entry<'a>> {
         self.entries.iter().find(|entry| entry.key == key).copied()
     }
@@ -90,7 +110,8 @@ fn hint_for(word: &str, found: Option<&str>, name: &str, known: &[&str]) -> Stri
     let known: Vec<&str> = known
         .iter()
         .copied()
-        .filter(|word| is_offered(word))
+        // [jellyfin] of its own belongs to a spelling that is understood, but not proposed.
+        .filter(|word| is_offered(word) && !(name.is_empty() && *word == "jellyfin"))
         .collect();
     let as_table = name.is_empty();
     match (found, home(word)) {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::problem::{Problem, Problems, Severity, Span};
 use super::schema::{ROOT, example};
+use super::secret::may_hold_secret;
 use crate::units::{is_unprintable, mended, parse_bytes, parse_rate};
 
 /// A longer value is not repeated in a hint.
@@ -37,7 +38,10 @@ pub(super) fn with_syntax_errors(
         let number = lines.number(span.start);
         // Of several complaints about one line the first is the cause.
         if broken.insert(number) {
-            let (message, hint) = explained(error.message(), text, &span, lines.line(number));
+            let line = lines.line(number);
+            let (message, hint) = explained(error.message(), text, &span, line);
+            // The hint repeats what stands there.
+            let hint = hint.filter(|_| !may_hold_secret(line));
             problems.error(span, message.as_str(), hint);
             broken.extend(if message == LIST_OPEN {
                 number + 1..lines.lines.len()

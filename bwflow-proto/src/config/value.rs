@@ -134,6 +134,11 @@ pub(super) fn whole(
 pub(super) fn boolean(entry: Entry<'_>, problems: &mut Problems) -> Option<bool> {
     match entry.value.get_ref() {
         DeValue::Boolean(value) => Some(*value),
+        DeValue::String(text) if matches!(&**text, "true" | "yes" | "on") => {
+            let hint = format!("write {} = true without quotes", entry.key);
+            wrong_type(entry, "true or false", hint, problems);
+            None
+        }
         _ => {
             let hint = format!("write {} = false", entry.key);
             wrong_type(entry, "true or false", hint, problems);
@@ -172,7 +177,7 @@ pub(super) fn gigabytes(entry: Entry<'_>, problems: &mut Problems) -> Option<u64
 }
 
 /// The number that the file gives, in decimal as it is written; `None` for what is no number.
-fn digits(entry: Entry<'_>) -> Option<String> {
+pub(super) fn digits(entry: Entry<'_>) -> Option<String> {
     Some(match entry.value.get_ref() {
         DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().to_owned(),
         DeValue::Integer(integer) => u128::from_str_radix(integer.as_str(), integer.radix())

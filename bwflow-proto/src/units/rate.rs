@@ -29,6 +29,27 @@ const UNITS: [(&str, u64); 5] = [
 /// When there is no number or no unit, the unit is none of bits per second, or the rate is below
 /// one byte per second or beyond `u64`.
 pub fn parse_rate(text: &str) -> Result<u64, UnitError> {
+    let rate = parse(text, 8)?;
+    if rate == 0 {
+        return Err(UnitError::with_hint(
+            format!("{} is less than one byte per second", quoted(text.trim())),
+            "the slowest rate is \"8 bit/s\"",
+        ));
+    }
+    Ok(rate)
+}
+
+/// Reads the same as bits per second; a fraction of a bit is dropped, and 0 is a rate.
+///
+/// # Errors
+/// When there is no number or no unit, the unit is none of bits per second, or the rate is beyond
+/// `u64`.
+pub fn parse_bit_rate(text: &str) -> Result<u64, UnitError> {
+    parse(text, 1)
+}
+
+/// The rate in parts of `bits` bits per second.
+fn parse(text: &str, bits: u64) -> Result<u64, UnitError> {
     let (number, unit) = split_unit(text);
     if number.is_empty() {
         return Err(no_number(text, "5 Mbit/s", &mended(text, parse_rate)));
@@ -55,19 +76,12 @@ pub fn parse_rate(text: &str) -> Result<u64, UnitError> {
         .into_iter()
         .find(|(name, _)| name.eq_ignore_ascii_case(bare))
         .ok_or_else(|| wrong_unit(number, unit))?;
-    let rate = Decimal::parse(number)?.scaled(factor, 8).ok_or_else(|| {
+    Decimal::parse(number)?.scaled(factor, bits).ok_or_else(|| {
         UnitError::with_hint(
             format!("{} is more than can be counted", quoted(text)),
             "write what the link can carry at most, like \"1 Gbit/s\"",
         )
-    })?;
-    if rate == 0 {
-        return Err(UnitError::with_hint(
-            format!("{} is less than one byte per second", quoted(text.trim())),
-            "the slowest rate is \"8 bit/s\"",
-        ));
-    }
-    Ok(rate)
+    })
 }
 
 /// The refusal of a unit, with the right one where it can be told.
@@ -115,6 +129,21 @@ pub fn format_rate(bytes_per_second: u64) -> String {
     three_digits(u128::from(bytes_per_second) * 8, &SHOWN)
 }
 
+/// `4 Mbit/s` for 4000000 bits per second: three digits, powers of 1000.
+pub fn format_bit_rate(bits_per_second: u64) -> String {
+    three_digits(u128::from(bits_per_second), &SHOWN)
+}
+
+/// The shortest text that [`parse_bit_rate`] reads back as exactly this rate: `4 Mbit/s`,
+/// `1234567 bit/s`.
+pub fn format_bit_rate_exact(bits_per_second: u64) -> String {
+    let fits = |(_, factor): &&(&str, u64)| {
+        bits_per_second >= *factor && bits_per_second.is_multiple_of(*factor)
+    };
+    let (name, factor) = UNITS.iter().rev().find(fits).unwrap_or(&UNITS[0]);
+    format!("{} {name}/s", bits_per_second / factor)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -143,6 +172,22 @@ mod tests {
         ] {
             assert_eq!(parse_rate(text), Ok(rate), "{text}");
         }
+    }
+
+    #[test]
+    fn bit_rates_are_read_to_the_bit() {
+        for (text, rate, exact) in [
+            ("4 Mbit/s", 4_000_000, "4 Mbit/s"),
+            ("2147483647 bit/s", 2_147_483_647, "2147483647 bit/s"),
+            ("1 bit", 1, "1 bit/s"),
+            ("0.5 bit", 0, "0 bit/s"),
+            ("1.5 Mbit/s", 1_500_000, "1500 kbit/s"),
+        ] {
+            assert_eq!(parse_bit_rate(text), Ok(rate), "{text}");
+            assert_eq!(format_bit_rate_exact(rate), exact, "{text}");
+        }
+        assert_eq!(format_bit_rate(4_000_000), "4 Mbit/s");
+        assert!(parse_bit_rate("4 MB/s").is_err());
     }
 
     #[test]

@@ -121,7 +121,7 @@ interface = "eth0"
 5 | [colours]
   |  ^^^^^^^
   |
-  = hint: the tables are [bandwidth], [network], [[link]], [daemon], [throttle], [accounting], [alerts]"#
+  = hint: the tables are [bandwidth], [network], [[link]], [daemon], [throttle], [accounting], [alerts], [spend]"#
     );
 }
 

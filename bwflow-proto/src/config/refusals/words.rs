@@ -1,4 +1,4 @@
-//! Days, zones, words and what this version cannot do.
+//! Days, zones and words.
 
 use super::refused;
 
@@ -137,31 +137,6 @@ source = "vmstat"
 }
 
 #[test]
-fn a_guard_of_a_later_version() {
-    let told = refused(
-        r#"[bandwidth]
-monthly_budget_gb = 100
-[network]
-interface = "eth0"
-[spend]
-enabled = true
-[spend.azure]
-budget_name = "x"
-"#,
-    );
-    assert_eq!(
-        told,
-        r#"error: this version has no spend guard
- --> c.toml:6:11
-  |
-6 | enabled = true
-  |           ^^^^
-  |
-  = hint: write enabled = false; the rest of [spend] may stay"#
-    );
-}
-
-#[test]
 fn thresholds_that_are_none() {
     let told = refused(
         r#"[bandwidth]
@@ -207,7 +182,7 @@ interface = "eth0"
 }
 
 #[test]
-fn what_this_version_does_not_offer_is_not_proposed() {
+fn a_key_that_nobody_knows_is_answered_with_those_there_are() {
     for unknown in ["foo", "speed"] {
         let told = refused(&format!(
             "[bandwidth]\nmonthly_budget_gb = 100\n{unknown} = 1\n[network]\ninterface = \"eth0\"\n"

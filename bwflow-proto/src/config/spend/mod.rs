@@ -1,11 +1,23 @@
 //! The spend guard's part of the configuration.
 
+mod address;
+mod azure;
+mod beside;
+mod jellyfin;
 mod price;
+mod read;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+mod tier;
+mod timing;
+mod value;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use price::{PRICES, Price};
+pub(super) use read::read;
 
 use crate::money::Money;
 
