@@ -27,7 +27,7 @@ impl Heard {
 }
 
 /// What to answer: a status, header lines, a body. A date stands for itself.
-pub(super) type Reply = (u16, Vec<(&'static str, String)>, String);
+pub(super) type Reply = (u16, Vec<(String, String)>, String);
 
 /// The server; it ends with its runtime.
 #[derive(Clone)]
@@ -69,6 +69,11 @@ impl Responder {
             }
         });
         Self { url, heard }
+    }
+
+    /// Forgets what was asked.
+    pub(super) fn forget(&self) {
+        self.heard.lock().unwrap().clear();
     }
 
     /// All requests so far.

@@ -2,5 +2,6 @@
 
 mod budgets;
 mod costs;
+mod failures;
 mod identity;
 mod world;

@@ -2,35 +2,54 @@
 
 use serde_json::{Value, json};
 
-use super::world::{ID, World, changed, config, days, fails, monthly, says};
+use super::world::{ID, World, changed, config, days, fails, host, monthly, says};
+use crate::azure::responder::Heard;
 use crate::azure::{Azure, Budget, BudgetSource, Grain, Trouble, TroubleKind};
 
-/// What comes of a budget of this name and of this list; nothing stands for 404.
-async fn found(named: Option<Value>, list: Vec<Value>) -> Result<Budget, Trouble> {
-    let reply = move |heard: &crate::azure::responder::Heard, _: usize| {
-        if heard.line().contains("/budgets/cap?") {
-            return named.as_ref().map_or_else(
-                || fails(404, "ResourceNotFound", "gone"),
-                |it| says(200, it),
-            );
-        }
-        says(200, &json!({ "value": list }))
-    };
-    World::of(&config(), reply).await.azure.budget().await
+/// A cloud whose budgets change.
+struct Cloud(World);
+
+impl Cloud {
+    async fn new() -> Self {
+        Self(World::of(&config(), |_, _| fails(500, "x", "x")).await)
+    }
+
+    /// What comes of a budget of the name asked for and of this list; nothing stands for 404.
+    async fn found(&mut self, named: Option<Value>, list: Vec<Value>) -> Result<Budget, Trouble> {
+        self.answered(named, json!({ "value": list })).await
+    }
+
+    async fn answered(&mut self, named: Option<Value>, list: Value) -> Result<Budget, Trouble> {
+        let reply = move |heard: &Heard, _: usize| match &named {
+            Some(budget) if is_by_name(heard) => says(200, budget),
+            None if is_by_name(heard) => fails(404, "ResourceNotFound", "gone"),
+            _ => says(200, &list),
+        };
+        self.0.now(reply).azure.budget().await
+    }
+}
+
+fn is_by_name(heard: &Heard) -> bool {
+    heard.line().contains("/budgets/cap?")
 }
 
 #[tokio::test]
 async fn a_budget_is_found_by_its_name() {
-    let budget = found(Some(monthly("Cap")), vec![]).await.unwrap();
+    let mut cloud = Cloud::new().await;
+    let budget = cloud.found(Some(monthly("Cap")), vec![]).await.unwrap();
     assert_eq!(budget, super::world::budget());
 }
 
 #[tokio::test]
 async fn what_it_counts_and_when_is_taken_over() {
+    let mut cloud = Cloud::new().await;
     let filter = json!({ "dimensions": { "name": "MeterCategory", "operator": "In", "values": ["Bandwidth"] } });
     let spent = json!({ "amount": 1.5, "unit": "USD" });
     let of = json!({ "timeGrain": "Quarterly", "filter": filter, "currentSpend": spent, "amount": 1e2, "future": [1] });
-    let budget = found(Some(changed("Cap", &of)), vec![]).await.unwrap();
+    let budget = cloud
+        .found(Some(changed("Cap", &of)), vec![])
+        .await
+        .unwrap();
     assert_eq!(
         (budget.grain, budget.filter),
         (Grain::Quarterly, Some(filter))
@@ -43,6 +62,7 @@ async fn what_it_counts_and_when_is_taken_over() {
 
 #[tokio::test]
 async fn a_budget_that_is_there_but_cannot_be_used_is_trouble_and_not_the_fallback() {
+    let mut cloud = Cloud::new().await;
     for (change, text) in [
         (
             json!({ "amount": 0 }),
@@ -87,7 +107,8 @@ async fn a_budget_that_is_there_but_cannot_be_used_is_trouble_and_not_the_fallba
             "is in EUR, but USD is configured: set `currency`",
         ),
     ] {
-        let trouble = found(Some(changed("Cap", &change)), vec![monthly("Other")])
+        let trouble = cloud
+            .found(Some(changed("Cap", &change)), vec![monthly("Other")])
             .await
             .unwrap_err();
         assert!(
@@ -104,6 +125,7 @@ async fn a_budget_that_is_there_but_cannot_be_used_is_trouble_and_not_the_fallba
 
 #[tokio::test]
 async fn the_only_one_that_fits_stands_in_and_is_said() {
+    let mut cloud = Cloud::new().await;
     let elsewhere = json!({ "id": format!("subscriptions/{ID}/resourceGroups/rg/providers/Microsoft.Consumption/budgets/Other") });
     let mut of_a_group = monthly("Other");
     of_a_group["id"] = elsewhere["id"].clone();
@@ -134,7 +156,7 @@ async fn the_only_one_that_fits_stands_in_and_is_said() {
         changed("Usage", &json!({ "category": "Usage" })),
     ];
     for it in &unfit {
-        let budget = found(None, vec![it.clone()]).await.unwrap();
+        let budget = cloud.found(None, vec![it.clone()]).await.unwrap();
         assert_eq!(
             (budget.source, budget.amount.micros),
             (BudgetSource::Fallback, 100_000_000),
@@ -144,7 +166,7 @@ async fn the_only_one_that_fits_stands_in_and_is_said() {
     }
     let mut list = unfit.to_vec();
     list.push(changed("Other", &json!({ "timeGrain": "BillingMonth" })));
-    let budget = found(None, list).await.unwrap();
+    let budget = cloud.found(None, list).await.unwrap();
     assert_eq!(
         (budget.source, budget.name.as_deref()),
         (BudgetSource::OnlyBudget, Some("Other"))
@@ -157,11 +179,12 @@ async fn the_only_one_that_fits_stands_in_and_is_said() {
 
 #[tokio::test]
 async fn of_several_none_is_taken() {
+    let mut cloud = Cloud::new().await;
     for list in [
         vec![monthly("A"), monthly("B")],
         vec![monthly("A"), monthly("A")],
     ] {
-        let budget = found(None, list).await.unwrap();
+        let budget = cloud.found(None, list).await.unwrap();
         assert_eq!(budget.source, BudgetSource::Fallback);
         assert!(
             budget
@@ -179,6 +202,7 @@ async fn of_several_none_is_taken() {
 
 #[tokio::test]
 async fn a_named_one_that_is_over_or_to_come_is_said_and_passed_over() {
+    let mut cloud = Cloud::new().await;
     for (period, note) in [
         (
             json!({ "startDate": "2018-11-01T00:00:00Z", "endDate": "2018-12-31T00:00:00Z" }),
@@ -190,13 +214,16 @@ async fn a_named_one_that_is_over_or_to_come_is_said_and_passed_over() {
         ),
     ] {
         let named = changed("Cap", &json!({ "timePeriod": period }));
-        let budget = found(Some(named), vec![]).await.unwrap();
+        let budget = cloud.found(Some(named), vec![]).await.unwrap();
         assert_eq!(budget.source, BudgetSource::Fallback);
         assert!(budget.note.starts_with(note), "{}", budget.note);
     }
     // The last day is one of its days.
     let today = json!({ "timePeriod": { "startDate": "2026-01-01T00:00:00Z", "endDate": "2026-11-22T00:00:00Z" } });
-    let budget = found(Some(changed("Cap", &today)), vec![]).await.unwrap();
+    let budget = cloud
+        .found(Some(changed("Cap", &today)), vec![])
+        .await
+        .unwrap();
     assert_eq!(budget.source, BudgetSource::AzureBudget);
 }
 
@@ -204,7 +231,7 @@ async fn a_named_one_that_is_over_or_to_come_is_said_and_passed_over() {
 async fn without_a_fallback_there_is_no_budget() {
     let mut config = config();
     config.fallback_budget = None;
-    let reply = |heard: &crate::azure::responder::Heard, _| match heard.line().contains("/cap?") {
+    let reply = |heard: &Heard, _| match heard.line().contains("/cap?") {
         true => fails(404, "404", "gone"),
         false => says(200, &json!({ "value": [] })),
     };
@@ -223,6 +250,7 @@ async fn without_a_fallback_there_is_no_budget() {
 
 #[tokio::test]
 async fn garbage_is_trouble_and_not_the_fallback() {
+    let mut cloud = Cloud::new().await;
     for body in [
         json!({}),
         json!([]),
@@ -230,26 +258,13 @@ async fn garbage_is_trouble_and_not_the_fallback() {
         json!({ "value": [{}] }),
         json!({ "value": [1] }),
     ] {
-        let list = body.clone();
-        let reply = move |heard: &crate::azure::responder::Heard, _: usize| match heard
-            .line()
-            .contains("/cap?")
-        {
-            true => fails(404, "404", "gone"),
-            false => says(200, &list),
-        };
-        let trouble = World::of(&config(), reply)
-            .await
-            .azure
-            .budget()
-            .await
-            .unwrap_err();
+        let trouble = cloud.answered(None, body.clone()).await.unwrap_err();
         assert_eq!(
             (trouble.kind, trouble.is_definite),
             (TroubleKind::Invalid, false),
             "{body}"
         );
-        let trouble = found(Some(body.clone()), vec![]).await.unwrap_err();
+        let trouble = cloud.found(Some(body.clone()), vec![]).await.unwrap_err();
         assert_eq!(
             (trouble.kind, trouble.is_definite),
             (TroubleKind::Invalid, false),
@@ -261,12 +276,8 @@ async fn garbage_is_trouble_and_not_the_fallback() {
 #[tokio::test]
 async fn a_list_has_pages_but_only_at_the_same_place_and_not_for_ever() {
     // The address of this server is in its own answers.
-    let reply = |heard: &crate::azure::responder::Heard, before: usize| {
-        let host = heard
-            .head
-            .lines()
-            .find_map(|it| it.strip_prefix("host: "))
-            .unwrap();
+    let reply = |heard: &Heard, before: usize| {
+        let host = host(heard);
         match before {
             0 => fails(404, "404", "gone"),
             1 => says(
@@ -288,12 +299,8 @@ async fn a_list_has_pages_but_only_at_the_same_place_and_not_for_ever() {
         ("http://HOST/again", 21),
         ("/x", 2),
     ] {
-        let reply = move |heard: &crate::azure::responder::Heard, before: usize| {
-            let host = heard
-                .head
-                .lines()
-                .find_map(|it| it.strip_prefix("host: "))
-                .unwrap();
+        let reply = move |heard: &Heard, before: usize| {
+            let host = host(heard);
             match before {
                 0 => fails(404, "404", "gone"),
                 _ => says(
@@ -314,7 +321,7 @@ async fn a_list_has_pages_but_only_at_the_same_place_and_not_for_ever() {
 
 #[tokio::test]
 async fn no_such_subscription_is_no_missing_budget() {
-    let reply = |_: &crate::azure::responder::Heard, _| {
+    let reply = |_: &Heard, _| {
         fails(
             404,
             "SubscriptionNotFound",

@@ -18,11 +18,14 @@ pub(super) const ID: &str = "8d10da13-8125-4ba9-a717-bf7490507b3d";
 /// The cloud's clock.
 pub(super) const NOW: &str = "Sun, 22 Nov 2026 12:00:00 GMT";
 
-/// What was waited, and the programs under test.
+type Answers = Box<dyn Fn(&Heard, usize) -> Reply + Send>;
+
+/// A cloud that can be told to answer otherwise, the program that asks it, and what that waited.
 pub(super) struct World {
     pub(super) server: Responder,
     pub(super) azure: Azure,
     waits: Arc<Mutex<Vec<u64>>>,
+    answers: Arc<Mutex<(Answers, usize)>>,
 }
 
 impl World {
@@ -30,21 +33,23 @@ impl World {
     /// metadata are there.
     pub(super) async fn of<F>(config: &config::Azure, reply: F) -> Self
     where
-        F: Fn(&Heard, usize) -> Reply + Send + Sync + 'static,
+        F: Fn(&Heard, usize) -> Reply + Send + 'static,
     {
-        let asked = Mutex::new(0);
-        let reply = move |heard: &Heard, _| {
+        let answers = Arc::new(Mutex::new((Box::new(reply) as Answers, 0)));
+        let current = Arc::clone(&answers);
+        let reply = move |heard: &Heard, _: usize| {
             if heard.line().starts_with("get /metadata/identity/") {
                 return token();
             }
             if heard.line().starts_with("get /metadata/instance/") {
                 return metadata();
             }
-            let mut asked = asked.lock().unwrap();
-            *asked += 1;
-            reply(heard, *asked - 1)
+            let mut current = current.lock().unwrap();
+            current.1 += 1;
+            (current.0)(heard, current.1 - 1)
         };
-        Self::bare(config, reply).await
+        let world = Self::bare(config, reply).await;
+        Self { answers, ..world }
     }
 
     /// All requests are answered by `reply`.
@@ -64,12 +69,24 @@ impl World {
             all.lock().unwrap().push(time.as_secs());
             std::future::ready(())
         });
-        let azure = Azure::new(&config, "USD").unwrap().with_pause(pause);
+        let unused: Answers = Box::new(|_, _| fails(500, "unused", ""));
         Self {
             server,
-            azure,
+            azure: Azure::new(&config, "USD").unwrap().with_pause(pause),
             waits,
+            answers: Arc::new(Mutex::new((unused, 0))),
         }
+    }
+
+    /// From now on the management API answers so; what was before is forgotten, but for the token.
+    pub(super) fn now<F>(&mut self, reply: F) -> &mut Self
+    where
+        F: Fn(&Heard, usize) -> Reply + Send + 'static,
+    {
+        *self.answers.lock().unwrap() = (Box::new(reply), 0);
+        self.waits.lock().unwrap().clear();
+        self.server.forget();
+        self
     }
 
     /// The requests to the management API.
@@ -96,10 +113,13 @@ impl World {
 
 /// An answer in JSON at the cloud's time.
 pub(super) fn says(status: u16, body: &Value) -> Reply {
-    let kind = ("Content-Type", "application/json; charset=utf-8".to_owned());
+    let kind = (
+        "Content-Type".to_owned(),
+        "application/json; charset=utf-8".to_owned(),
+    );
     (
         status,
-        vec![kind, ("Date", NOW.to_owned())],
+        vec![kind, ("Date".to_owned(), NOW.to_owned())],
         body.to_string(),
     )
 }
@@ -146,6 +166,12 @@ pub(super) fn changed(name: &str, changes: &Value) -> Value {
         budget["properties"][key] = value.clone();
     }
     budget
+}
+
+/// The address a request came to.
+pub(super) fn host(heard: &Heard) -> &str {
+    let host = heard.head.lines().find_map(|it| it.strip_prefix("host: "));
+    host.unwrap()
 }
 
 /// A page of costs.

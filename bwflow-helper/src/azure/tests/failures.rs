@@ -1,0 +1,112 @@
+//! What comes of failures.
+
+use serde_json::json;
+
+use super::world::{TOKEN, World, budget, config, costs, fails, says};
+use crate::azure::responder::{Heard, Reply};
+use crate::azure::{Cost, Trouble};
+
+async fn answered<F>(reply: F) -> (Result<Cost, Trouble>, World)
+where
+    F: Fn(&Heard, usize) -> Reply + Send + 'static,
+{
+    let mut world = World::of(&config(), reply).await;
+    let cost = world.azure.cost(&budget()).await;
+    (cost, world)
+}
+
+/// Status and code of the answer, the header that hints at a wait; then the kind of trouble (`!` where it is definite), how
+/// often is asked, and a part of the text.
+const FAILURES: &str = "
+    401 RBACAccessDenied           -                      | Denied! 1      | role \"Cost Management Reader\" there
+    403 AuthorizationFailed        -                      | Denied! 1      | role \"Cost Management Reader\" there
+    401 ExpiredAuthenticationToken -                      | Denied! 2      | not even a new one
+    400 400                        -                      | Refused! 1     | (400): It is so.
+    404 SubscriptionNotFound       -                      | Refused! 1     | (404): SubscriptionNotFound: It is so.
+    302 -                          location=/x            | Refused! 1     | (302)
+    429 429                        retry-after=32         | Throttled 3    | asked too often for the cost: It is so.
+    429 429                        QPU-retry-after=600    | Throttled 1    | too often
+    429 429                        -                      | Throttled 3    | too often
+    503 ServiceUnavailable         retry-after=1          | Unreachable 3  | at present (503)
+    500 InternalServerError        ENTITY-retry-after=900 | Unreachable 3  | at present (500)
+    408 -                          -                      | Unreachable 3  | at present (408)
+";
+
+#[tokio::test]
+async fn a_failure_is_named_with_its_cure_and_tried_again_only_where_that_helps() {
+    let mut world = World::of(&config(), |_, _| fails(500, "x", "x")).await;
+    for line in FAILURES.trim().lines() {
+        let fields: Vec<_> = line.split('|').map(str::trim).collect();
+        let given: Vec<_> = fields[0].split_whitespace().collect();
+        let (status, code, hint) = (given[0].parse().unwrap(), given[1], given[2]);
+        let (kind, requests) = fields[1].split_once(' ').unwrap();
+        let prefix = "x-ms-ratelimit-microsoft.costmanagement-";
+        let header = hint.split_once('=').map(|(name, value)| {
+            let name = name.replace("QPU", &format!("{prefix}qpu"));
+            (
+                name.replace("ENTITY", &format!("{prefix}entity")),
+                value.to_owned(),
+            )
+        });
+        let code = code.to_owned();
+        world.now(move |_, _| {
+            let mut reply = fails(status, &code, "It is so.");
+            reply.1.extend(header.clone());
+            reply
+        });
+        let trouble = world.azure.cost(&budget()).await.unwrap_err();
+        let mark = if trouble.is_definite { "!" } else { "" };
+        assert_eq!(format!("{:?}{mark}", trouble.kind), kind, "{trouble:?}");
+        assert_eq!(world.asked().len().to_string(), requests, "{trouble:?}");
+        assert!(trouble.text.contains(fields[2]), "{trouble:?}");
+        let is_throttled = matches!(status, 429 | 503);
+        let seconds = trouble.retry_after.map(|it| it.as_secs());
+        let expected = if hint.ends_with("600") { 600 } else { 60 };
+        assert_eq!(seconds, is_throttled.then_some(expected), "{trouble:?}");
+        let least = if is_throttled { 30 } else { 2 };
+        let waits = world.waits();
+        assert!(
+            waits.iter().all(|it| (least..=60).contains(it)),
+            "{waits:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn hints_beside_a_good_answer_delay_nothing() {
+    let (cost, world) = answered(|_, _| {
+        let mut reply = says(200, &costs(&json!([[1, "USD"]])));
+        let name = "x-ms-ratelimit-microsoft.costmanagement-entity-retry-after";
+        reply.1.push((name.to_owned(), "60".to_owned()));
+        reply
+    })
+    .await;
+    assert!(cost.is_ok());
+    assert!(world.waits().is_empty());
+}
+
+#[tokio::test]
+async fn a_moments_failure_is_not_noticed() {
+    for status in [429, 500, 503] {
+        let (cost, world) = answered(move |_, before| match before {
+            0 => fails(status, "x", "x"),
+            _ => says(200, &costs(&json!([[1, "USD"]]))),
+        })
+        .await;
+        assert!(cost.is_ok(), "{status}");
+        assert_eq!(world.waits().len(), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn no_secret_comes_back_in_an_error() {
+    let message = format!("Bearer {TOKEN} is not good");
+    let (cost, world) = answered(move |_, _| fails(400, "Bad", &message)).await;
+    let trouble = cost.unwrap_err();
+    assert!(
+        trouble.text.contains("Bearer [secret] is not good"),
+        "{trouble}"
+    );
+    let shown = format!("{:?} {trouble:?}", world.azure);
+    assert!(!shown.contains("secret.x"), "{shown}");
+}
