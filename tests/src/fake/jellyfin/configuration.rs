@@ -16,7 +16,16 @@ pub(super) fn defaults(name: &str) -> Document {
 fn default_configuration(numbers: (u32, u32, u32)) -> Document {
     let mut document = defaults("configuration");
     if numbers < (10, 11, 0) {
-        document.remove("EnableLegacyAuthorization");
+        for newer in [
+            "CacheSize",
+            "EnableGroupingMoviesIntoCollections",
+            "EnableGroupingShowsIntoCollections",
+            "EnableLegacyAuthorization",
+        ] {
+            document.remove(newer);
+        }
+        document.insert("EnableGroupingIntoCollections".into(), json!(false));
+        document.insert("RemoveOldPlugins".into(), json!(true));
     } else if numbers >= (12, 0, 0) {
         document.insert("EnableLegacyAuthorization".into(), json!(false));
     }

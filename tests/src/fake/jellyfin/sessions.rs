@@ -261,6 +261,12 @@ impl Jellyfin {
             "ServerId": self.id,
             "SupportedCommands": commands,
         });
+        if self.numbers() >= (12, 0, 0) {
+            document
+                .as_object_mut()
+                .unwrap()
+                .remove("NowPlayingQueueFullItems");
+        }
         if let Some(item) = session.item.as_ref().filter(|_| session.plays()) {
             document["NowPlayingItem"] = json!({
                 "Id": "22222222222222222222222222222222",
