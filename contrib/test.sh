@@ -34,7 +34,8 @@ stage() {
 }
 
 shell_scripts() {
-    shellcheck contrib/*.sh contrib/lib/*.sh tests/machine/{run,all,scenario.sh,terminal.sh} tests/machine/scenarios/*.sh .ci/run
+    shellcheck contrib/*.sh contrib/lib/*.sh tests/machine/{run,all,scenario.sh,terminal.sh} tests/machine/scenarios/*.sh .ci/run \
+        contrib/azure/*.sh tests/prism/install tests/clients/{install,az}
 }
 
 rust_tests() {
@@ -63,7 +64,9 @@ nothing_skipped() {
 
 install_packages cc=gcc ld=binutils dbus-daemon=dbus dbus-send=dbus dbus-monitor=dbus ip=iproute2 ping=iputils-ping \
     iperf3=iperf3 shellcheck=shellcheck setpriv=util-linux pkttyagent=polkitd ps=procps awk=mawk groff=groff-base \
-    systemd-analyze=systemd tmux=tmux vnstat=vnstat nft=nftables sqlite3=sqlite3 faketime=faketime socat=socat
+    systemd-analyze=systemd tmux=tmux vnstat=vnstat nft=nftables sqlite3=sqlite3 faketime=faketime socat=socat \
+    node=nodejs npm=npm python3=python3
+python3 -c 'import ensurepip' 2>/dev/null || apt-get install -y -qq --no-install-recommends python3-venv >&2
 [[ -e /usr/include/stdlib.h ]] || apt-get install -y -qq --no-install-recommends libc6-dev >&2
 ensure_rust
 PATH=$(dirname "$cargo"):$PATH
