@@ -1,9 +1,14 @@
 //! Requests to Jellyfin, by the documents of three versions.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use bwflow_helper::azure::Pause;
 use bwflow_helper::http::{Http, Patience};
+use bwflow_helper::jellyfin::{ApiKey, Jellyfin, Outcome, Owned, State, Wanted};
+use bwflow_proto::config;
 use bwflow_tests::documents::read;
 use bwflow_tests::fake::Fake;
 use bwflow_tests::fake::jellyfin::Session;
@@ -62,11 +67,42 @@ impl Server {
         answer.status.as_u16()
     }
 
+    /// bwflow's client, which speaks to the validator.
+    fn client(&self) -> Jellyfin {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        fs::write(&file, &self.fake.state().jellyfin.keys[0]).unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        let config = config::Jellyfin {
+            url: self.prism.address(),
+            host_header: None,
+            api_key_file: Some(file),
+            message: Some("Streaming ends for this month.".into()),
+        };
+        let key = ApiKey::load(&config).unwrap();
+        Jellyfin::new(&config, key)
+            .unwrap()
+            .with_pause(Pause::none())
+    }
+
+    fn assert_is(&self, outcome: &Outcome, state: State, limit: i64, remote_access: bool) {
+        let version = self.version;
+        assert_eq!(outcome.state, state, "{version}: {outcome:?}");
+        let server = self.fake.state();
+        assert_eq!(server.jellyfin.limit(), limit, "{version}");
+        assert_eq!(server.jellyfin.remote_access(), remote_access, "{version}");
+        assert_eq!(server.log.misdeeds, [""; 0], "{version}");
+    }
+
     fn violations(&self) -> Vec<String> {
         let mut found = violations(&self.prism);
         found.retain(|it| it != NETWORK);
         found
     }
+}
+
+const fn limited(bitrate: Option<u32>, off: bool) -> Wanted {
+    Wanted { bitrate, off }
 }
 
 pub(super) async fn all_requests_pass(server: Server) {
@@ -96,6 +132,51 @@ pub(super) async fn all_requests_pass(server: Server) {
             200,
             "{version} {path}"
         );
+    }
+    assert_eq!(server.violations(), [""; 0], "{version}");
+
+    // bwflow's requests: a limit, everything off with a word to the viewers, and all of it back.
+    server.fake.state().log.requests.clear();
+    let mut client = server.client();
+    let mut owned = Owned::default();
+    for (wanted, state, limit, remote_access) in [
+        (
+            limited(Some(2_000_000), false),
+            State::Held,
+            2_000_000,
+            true,
+        ),
+        (
+            limited(Some(1_000_000), true),
+            State::Held,
+            1_000_000,
+            false,
+        ),
+        (
+            limited(Some(3_000_000), false),
+            State::Held,
+            3_000_000,
+            true,
+        ),
+    ] {
+        let outcome = client.converge(&wanted, &mut owned, &mut |_| Ok(())).await;
+        server.assert_is(&outcome, state, limit, remote_access);
+    }
+    let outcome = client.restore(&mut owned, &mut |_| Ok(())).await;
+    server.assert_is(&outcome, State::None, 4_000_000, true);
+    for (method, path) in [
+        ("POST", "/System/Configuration"),
+        ("POST", "/System/Configuration/network"),
+        ("GET", "/System/Endpoint"),
+        ("GET", "/Sessions"),
+        ("GET", "/Users"),
+        ("POST", "/Playing/Stop"),
+        ("POST", "/Message"),
+    ] {
+        let state = server.fake.state();
+        let mut requests = state.log.requests.iter();
+        let is_there = requests.any(|it| it.method == method && it.path.ends_with(path));
+        assert!(is_there, "{version}: {method} {path} was never sent");
     }
     assert_eq!(server.violations(), [""; 0], "{version}");
 
