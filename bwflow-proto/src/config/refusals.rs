@@ -6,6 +6,7 @@ mod amounts;
 mod keys;
 mod links;
 mod notes;
+mod spend;
 mod syntax;
 mod words;
 

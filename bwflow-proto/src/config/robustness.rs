@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 
-use super::{Config, Loaded, Rejected, load_bytes, load_str};
+use super::{Config, Loaded, Rejected, Spend, load_bytes, load_str};
 
 fn answered(result: &Result<Loaded, Rejected>) {
     match result {
@@ -112,17 +112,60 @@ fn an_error_behind_a_thousand_notes_is_still_an_error() {
 fn line() -> impl Strategy<Value = String> {
     let keys = "monthly_budget_gb|monthly_budget|pre_charge|pre_charge_gb|billing_day|timezone|\
                 count|exclude|interface|rate|min_rate|at_percent|source|enabled|bandwidth|link|\
-                network\\.interface|link\\.interface|poll_interval_seconds|[a-z]{1,4}";
+                network\\.interface|link\\.interface|poll_interval_seconds|[a-z]{1,4}|spend|spend\\.azure|\
+                spend\\.tier|check_interval|cost_interval|stale_after|cost_delay|currency|name|off|url|\
+                hysteresis_percent|price_per_gb|budget_name|fallback_budget|up_to_percent|bitrate|\
+                link_rate|host_header|api_key|api_key_file|endpoint|client_id|object_id|high|disabled|\
+                thresholds\\.high|limits\\.disabled|message|cloud|tier|azure|jellyfin";
     let values = "-?[0-9]{1,12}(\\.[0-9]{1,3})?|\"[0-9]{1,3} ?(GB|TiB|Mbit/s|Gb|kbit)\"|\"eth[0-9]\"|\
                   \"drip\"|\"rx\"|\"UTC\"|true|false|\\[\\]|\\[[0-9]{1,3}\\]|\\{ *\\}|nan|1e9|0x1F|\
-                  1979-05-27|\\{interface = \"a\"\\}";
+                  1979-05-27|\\{interface = \"a\"\\}|\"[0-9]{1,2}[hmd]\"|\"https?://[a-z@:/?.]{1,9}\"|\
+                  \"azure-zone1\"|\"USD\"|\"/[a-z]{1,4}\"|\\[\\{off = true\\}\\]|\"public\"|\
+                  [0-9]{1,3}\\.[0-9]{1,3}";
     let tables = "\\[{1,2}(bandwidth|network|link|daemon|throttle|alerts|spend|accounting|link\\.a|\
-                  bandwidth\\.rate|[a-z]{1,3})\\]{1,2}";
+                  bandwidth\\.rate|spend\\.azure|spend\\.tier|spend\\.jellyfin|jellyfin|\
+                  bandwidth_monitor|bandwidth_monitor\\.(thresholds|limits)|[a-z]{1,3})\\]{1,2}";
     prop_oneof![
         4 => (keys, values).prop_map(|(key, value)| format!("{key} = {value}")),
         2 => tables.prop_map(|table| table),
         1 => ".{0,12}".prop_map(|noise| noise),
     ]
+}
+
+/// Lines of the guard's tables, most of them right.
+fn guard_line() -> impl Strategy<Value = String> {
+    let of_guard = "check_interval = \"[1-3]h\"|cost_interval = \"[1-9]h\"|stale_after = \"[1-4]d\"|\
+                    hysteresis_percent = [0-9]{1,2}(\\.[0-9]{1,3})?|price_per_gb = 0\\.[0-9]{1,4}|\
+                    price_per_gb = \"azure-zone1\"|interface = \"eth[01]\"|currency = \"(USD|EUR)\"";
+    let of_tier = "(name = \"[a-c]\"\nup_to_percent = [0-9]{1,2}\\.[0-9]{1,2}|name = \"[d-f]\")\n\
+                   (bitrate = \"[0-9] ?[Mk]bit/s\"\n)?(link_rate = \"[0-9] Mbit/s\"\n)?(off = true\n)?";
+    prop_oneof![
+        2 => of_guard.prop_map(|line| line),
+        3 => of_tier.prop_map(|lines| format!("[[spend.tier]]\n{lines}")),
+        1 => Just("[spend.jellyfin]\nurl = \"http://10.0.0.2\"".to_owned()),
+        1 => Just("[spend.azure]\nfallback_budget = 1.5".to_owned()),
+        1 => line(),
+    ]
+}
+
+/// What everybody who acts on a guard relies on.
+fn sound(spend: &Spend) {
+    assert!(spend.price_per_gb.is_none() || spend.interface.is_some());
+    let last = spend.tiers.len() - 1;
+    for (at, tier) in spend.tiers.iter().enumerate() {
+        assert_eq!(tier.up_to.is_none(), at == last);
+        assert_ne!(tier.bitrate, Some(0));
+        assert!(tier.link_rate.is_none() || spend.interface.is_some());
+        assert!(spend.jellyfin.is_some() || tier.link_rate.is_some() || !tier.off);
+    }
+    for pair in spend.tiers.windows(2) {
+        let [before, tier] = pair else { continue };
+        assert!(before.up_to < tier.up_to.or(Some(u32::MAX)));
+        assert!(tier.bitrate.unwrap_or(u32::MAX) <= before.bitrate.unwrap_or(u32::MAX));
+        assert!(tier.link_rate.unwrap_or(u64::MAX) <= before.link_rate.unwrap_or(u64::MAX));
+        assert!(tier.off || !before.off);
+        assert_ne!(tier.name, before.name);
+    }
 }
 
 proptest! {
@@ -136,6 +179,41 @@ proptest! {
     #[test]
     fn nearly_right_text_is_answered(lines in prop::collection::vec(line(), 0..20)) {
         answered(&load_str("c.toml", &lines.join("\n")));
+    }
+
+    #[test]
+    fn a_guard_that_is_nearly_right_is_answered(
+        lines in prop::collection::vec(guard_line(), 0..16),
+        is_on: bool,
+    ) {
+        let text = format!(
+            "bandwidth.monthly_budget_gb = 1\nnetwork.interface = \"eth0\"\n[spend]\nenabled = {is_on}\n{}",
+            lines.join("\n")
+        );
+        let result = load_str("c.toml", &text);
+        answered(&result);
+        if let Ok(loaded) = result {
+            prop_assert_eq!(loaded.config.spend.is_some(), is_on);
+            if let Some(spend) = loaded.config.spend {
+                sound(&spend);
+            }
+        }
+    }
+
+    #[test]
+    fn no_key_is_ever_shown(
+        // What stands in front of it must not make another word of it.
+        before in "([ -~]{0,12}[ ,{])?",
+        key in "api_key|apikey|\"api_key\"|api_key_file|token|api-key|key|jellyfin_key|password",
+        between in " ?[=:] ?",
+        quote in "[\"']{0,3}",
+        after in "[ -~]{0,6}",
+        table in "\\[spend.jellyfin\\]|\\[jellyfin\\]|\\[spend\\]|",
+    ) {
+        let line = format!("{before}{key}{between}{quote}Zq7Zq7{quote}{after}");
+        let text = format!("{table}\n{line}\n");
+        let told = load_str("c.toml", &text).unwrap_err().to_string();
+        prop_assert!(!told.contains("Zq7Zq7"), "{}\n{}", text, told);
     }
 
     #[test]
