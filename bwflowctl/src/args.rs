@@ -21,6 +21,7 @@ Examples:
     bwflowctl report                   what was used, when it runs out
     bwflowctl status --watch           what the links are held to
     bwflowctl history --months         what was used before
+    bwflowctl spend                    what a cloud's bill has come to
     bwflowctl report --json | jq '.links[].available_bytes'
   to decide by hand, for a time:
     bwflowctl throttle '5 Mbit/s' --for 2h --reason 'backup runs'
@@ -89,6 +90,13 @@ pub(crate) enum Command {
     /// Shows what was sent, received and charged, from the ledger, and what was added or corrected
     /// by hand, by whom and why. Everybody may see it; bwflowd need not run, but bwflow-helper.
     History(History),
+    /// What the cloud bills, and what is done about it
+    ///
+    /// Shows the cost of this period as the cloud has reported it and as it is estimated by now, the
+    /// budget, the tier that follows from them and since when, whether Jellyfin and the link follow
+    /// it, what is wrong and its cure, and when the next check is due. Everybody may see it;
+    /// bwflowd need not run, but bwflow-helper.
+    Spend(Spend),
     /// Cap a link by hand, or end that
     ///
     /// Caps the link to RATE while its budget lasts; once it is used up, the link is held to RATE or
@@ -207,6 +215,59 @@ pub(crate) struct Status {
     pub(crate) watch: bool,
 }
 
+const SPEND_HELP: &str = "\
+JSON: one document. While the guard is switched off it is {\"version\":1,\"enabled\":false}.
+  version                1
+  enabled                true
+  azure_budget_name      the budget asked for; null: none by name
+  fallback_budget        the configuration's, or null
+  currency               of every amount here; amounts are numbers of it
+  current_cost           as the cloud has reported it for this period;
+                         null: nothing yet, which is not 0
+  budget_limit           the budget in force; null: none is known
+  percentage             the estimate in percent of it: it chooses the tier
+  bandwidth_limit        the name of the tier in force; null: none yet
+  bitrate                what Jellyfin is to limit each remote stream to,
+                         bits per second; null: no limit
+  last_updated           when the last check ended
+  budget_source          azure_budget_api, azure_only_budget, fallback
+  jellyfin_host, jellyfin_port
+  knowledge              fresh, stale or unknown: the cost
+  estimated_now          the cost with what the cloud has yet to report
+  cost_reported_at       when current_cost was reported
+  unreported_bytes       what the link has sent that the cost does not cover
+  price_per_gb           by which that is estimated, or null
+  budget_note            why the budget is not the one asked for, or null
+  period                 start and end of what cost and budget are of
+  tier_since, tier_reason
+  off                    whether the tier switches remote streaming off
+  interface, link_rate_bytes_per_second  the link and its cap; null: none
+  cost_error, cost_error_since  why the cloud could not be asked, or null
+  jellyfin
+    state                held, pending, unreachable, foreign, refused, none
+    bitrate, remote_access, read_at  as last read back; null: never
+    version, error, error_since
+  findings[]             why the limit has no effect: kind, subject
+  next_check, next_cost  when each is due
+Times are RFC 3339 in UTC.
+
+Times in the table are UTC, as the cloud's periods are.";
+
+/// `bwflowctl spend`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = SPEND_HELP)]
+pub(crate) struct Spend {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Have it checked now, and wait for that
+    ///
+    /// At most every ten seconds; the cloud is asked at most once a minute.
+    #[arg(long)]
+    pub(crate) refresh: bool,
+}
+
 /// `bwflowctl check-config`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CheckConfig {
@@ -300,7 +361,7 @@ mod tests {
                     Command::Override(lift) => lift.call.interface,
                     Command::Init(init) => init.interface,
                     Command::Correct(correct) => correct.call.interface,
-                    Command::CheckConfig(_) | Command::Doctor(_) => None,
+                    Command::CheckConfig(_) | Command::Doctor(_) | Command::Spend(_) => None,
                 };
                 assert_eq!(named.as_deref(), Some("wan0"), "{words:?}");
             }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use bwflow_proto::bus::{HELPER_NAME, HelperProxy, NAME, PATH, link_path};
-use zbus::fdo::{DBusProxy, ManagedObjects};
-use zbus::names::{BusName, OwnedUniqueName};
+use bwflow_proto::bus::{HELPER_NAME, HELPER_PATH, HelperProxy, NAME, PATH, link_path};
+use bwflow_proto::spend::SpendView;
+use zbus::fdo::{self, DBusProxy, ManagedObjects, PropertiesProxy};
+use zbus::names::{BusName, InterfaceName, OwnedUniqueName};
 use zbus::proxy::{self, CacheProperties, MethodFlags, Proxy};
-use zbus::{Connection, connection, message};
+use zbus::{Connection, Variant, connection, message};
 
 use crate::failure::Failure;
 use crate::snapshot::{LINK_INTERFACE, Snapshot, links};
@@ -15,6 +16,35 @@ use crate::verb::{Request, refusal};
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Longer than the cloud's and Jellyfin's own time limits together.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(300);
+const HELPER_INTERFACE: &str = "org.bwflow1.Helper";
+const LIMITS_EXCEEDED: &str = "org.bwflow1.Error.LimitsExceeded";
+const OTHER_VERSION: &str = "this bwflow-helper knows of no spend guard, or of another one: restart it, as it is of \
+     another version than bwflowctl";
+
+/// What the helper answered instead of what was asked about the spend guard.
+fn no_guard(error: zbus::Error) -> Failure {
+    match &error {
+        zbus::Error::MethodError(_, text, _) => {
+            let text = text.as_deref().unwrap_or("bwflow-helper refused");
+            Failure::Failed(format!("bwflow-helper answered: {text}"))
+        }
+        zbus::Error::FDO(answer) => match answer.as_ref() {
+            fdo::Error::ServiceUnknown(_)
+            | fdo::Error::NameHasNoOwner(_)
+            | fdo::Error::NoReply(_)
+            | fdo::Error::Disconnected(_) => Failure::NoGuard,
+            fdo::Error::UnknownMethod(_)
+            | fdo::Error::UnknownProperty(_)
+            | fdo::Error::UnknownInterface(_)
+            | fdo::Error::InvalidArgs(_) => Failure::Failed(OTHER_VERSION.to_owned()),
+            _ => error.into(),
+        },
+        _ => error.into(),
+    }
+}
 
 /// A connection to the bus that the daemon is on.
 #[derive(Debug)]
@@ -147,6 +177,48 @@ impl Bus {
             has_helper: self.has_helper().await?,
             links: links(&reading.objects, now_usec()),
         })
+    }
+
+    /// What the spend guard has published; nothing while it is switched off.
+    pub(crate) async fn spend(&self) -> Result<Option<SpendView>, Failure> {
+        let properties = PropertiesProxy::new(&self.connection, HELPER_NAME, HELPER_PATH).await?;
+        let value = properties
+            .get(InterfaceName::try_from(HELPER_INTERFACE)?, "Spend")
+            .await;
+        let value = value.map_err(|error| no_guard(error.into()))?;
+        if matches!(&*value, Variant::Dict(entries) if entries.iter().next().is_none()) {
+            return Ok(None);
+        }
+        let view = SpendView::try_from(value);
+        view.map(Some)
+            .map_err(|_| Failure::Failed(OTHER_VERSION.to_owned()))
+    }
+
+    /// Has the spend guard check now, which may take as long as the cloud does; what it says if it
+    /// has checked only just before.
+    pub(crate) async fn check_spend(
+        &self,
+        address: Option<&str>,
+    ) -> Result<Option<String>, Failure> {
+        let connection = builder(address).build().await.map_err(no_connection)?;
+        let helper = HelperProxy::builder(&connection)
+            .cache_properties(CacheProperties::No)
+            .build()
+            .await?;
+        match tokio::time::timeout(CHECK_TIMEOUT, helper.check_spend()).await {
+            Ok(Ok(())) => Ok(None),
+            Ok(Err(zbus::Error::MethodError(name, text, _)))
+                if name.as_str() == LIMITS_EXCEEDED =>
+            {
+                Ok(Some(text.unwrap_or_default()))
+            }
+            Ok(Err(error)) => Err(no_guard(error)),
+            Err(_) => Err(Failure::Failed(
+                "the check goes on, but takes longer than five minutes: look again later with \
+                 `bwflowctl spend`"
+                    .to_owned(),
+            )),
+        }
     }
 
     /// Has the helper count and publish now; whether it did.

@@ -3,6 +3,7 @@
 pub(crate) mod file;
 mod host;
 mod json;
+mod spend;
 mod table;
 
 use std::path::Path;
@@ -49,6 +50,7 @@ pub(crate) fn run(args: &CheckConfig, output: &mut Output) -> Result<(), Failure
         right.notes.extend(absent);
         let files = Files::new(Path::new("/"));
         right.notes.extend(host::exclusion(&right.config, &files));
+        right.notes.extend(spend::key_file(&right.config, &files));
     }
     let style = if output.talk_has_color() {
         Style::Terminal

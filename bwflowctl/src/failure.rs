@@ -30,6 +30,9 @@ pub(crate) enum Failure {
     #[error("nobody tells the past: {}", no_helper())]
     NoPast,
 
+    #[error("nobody watches the bill: {}", no_helper())]
+    NoGuard,
+
     #[error("the bus cannot be reached: {0}; is dbus-daemon or dbus-broker running?")]
     NoBus(String),
 
@@ -63,6 +66,7 @@ impl Failure {
             Self::NotRunning
             | Self::NoHelper
             | Self::NoPast
+            | Self::NoGuard
             | Self::NoBus(_)
             | Self::LostBus(_) => 3,
             Self::Denied(_) | Self::Refused(_) => 4,

@@ -16,9 +16,11 @@ mod grid;
 mod history;
 pub mod host;
 mod init;
+mod money;
 mod output;
 mod report;
 mod snapshot;
+mod spend;
 mod status;
 mod time;
 mod verb;
@@ -72,6 +74,7 @@ fn dispatch(args: &Args, output: &mut Output) -> Result<(), Failure> {
         Command::Init(args) => init::run(args, output),
         Command::Report(report) => on_bus(report::run(report, address, output)),
         Command::History(history) => on_bus(history::run(history, address, output)),
+        Command::Spend(spend) => on_bus(spend::run(spend, address, output)),
         Command::Status(status) => on_bus(status::run(status, address, output)),
         Command::Throttle(args) => {
             let request = Request::throttle(args);

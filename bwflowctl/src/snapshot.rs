@@ -6,7 +6,7 @@ use bwflow_proto::claim::{Claim, TopUp};
 use bwflow_proto::grant::Grant;
 use bwflow_proto::ledger::LedgerView;
 use bwflow_proto::state::LinkState;
-use bwflow_proto::units::is_unprintable;
+use bwflow_proto::units::{format_rate, is_unprintable};
 use jiff::tz::TimeZone;
 use zbus::fdo::ManagedObjects;
 use zbus::{OwnedVariant, Variant};
@@ -72,6 +72,11 @@ impl LinkRecord {
             }
             Ok(LinkState::Open) if !self.has_figures() => "what is left is not known".to_owned(),
             Ok(LinkState::Open) => "budget left".to_owned(),
+            // Not by hand, so it is the grant's own cap.
+            Ok(LinkState::Armed) if self.is_capped() => format!(
+                "capped to {} by the spend guard, see `bwflowctl spend`",
+                format_rate(self.limit_bytes_per_second)
+            ),
             Ok(LinkState::Armed) => "little of what has accrued is left".to_owned(),
             Ok(LinkState::Throttled) => "all that has accrued is used".to_owned(),
             Ok(LinkState::Overridden) => by_hand::why_overridden(self),
@@ -83,6 +88,15 @@ impl LinkRecord {
             Ok(LinkState::Absent) => "no such interface".to_owned(),
             Err(_) => String::new(),
         }
+    }
+
+    /// Whether what holds the link is the cap that its grant has while bytes are left.
+    fn is_capped(&self) -> bool {
+        let peak = self
+            .grant
+            .as_ref()
+            .map_or(0, |grant| grant.peak_bytes_per_second);
+        peak > 0 && peak == self.limit_bytes_per_second
     }
 
     /// Why its excluded networks are charged and held back all the same.
@@ -274,6 +288,27 @@ fn dictionary<T: TryFrom<OwnedVariant>>(properties: &Properties, name: &str) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cap_of_the_spend_guard_is_told_from_a_budget_that_runs_out() {
+        let reason = |limit_bytes_per_second: u64| {
+            let link = LinkRecord {
+                state: "armed".to_owned(),
+                limit_bytes_per_second,
+                grant: Some(Grant {
+                    peak_bytes_per_second: 2_500_000,
+                    ..Grant::default()
+                }),
+                ..LinkRecord::default()
+            };
+            link.reason()
+        };
+        assert_eq!(
+            reason(2_500_000),
+            "capped to 20 Mbit/s by the spend guard, see `bwflowctl spend`"
+        );
+        assert_eq!(reason(8_000), "little of what has accrued is left");
+    }
 
     #[test]
     fn nothing_is_claimed_of_a_budget_of_which_nothing_is_known() {

@@ -40,6 +40,9 @@ _bwflowctl() {
             bwflowctl,report)
                 cmd="bwflowctl__subcmd__report"
                 ;;
+            bwflowctl,spend)
+                cmd="bwflowctl__subcmd__spend"
+                ;;
             bwflowctl,status)
                 cmd="bwflowctl__subcmd__status"
                 ;;
@@ -70,6 +73,9 @@ _bwflowctl() {
             bwflowctl__subcmd__help,report)
                 cmd="bwflowctl__subcmd__help__subcmd__report"
                 ;;
+            bwflowctl__subcmd__help,spend)
+                cmd="bwflowctl__subcmd__help__subcmd__spend"
+                ;;
             bwflowctl__subcmd__help,status)
                 cmd="bwflowctl__subcmd__help__subcmd__status"
                 ;;
@@ -83,7 +89,7 @@ _bwflowctl() {
 
     case "${cmd}" in
         bwflowctl)
-            opts="-h -V --address --no-color --help --version report status history throttle override init correct check-config doctor help"
+            opts="-h -V --address --no-color --help --version report status history spend throttle override init correct check-config doctor help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -222,7 +228,7 @@ if [[ ${cur} != -* ]] ; then
             return 0
             ;;
         bwflowctl__subcmd__help)
-            opts="report status history throttle override init correct check-config doctor help"
+            opts="report status history spend throttle override init correct check-config doctor help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -339,6 +345,20 @@ if [[ ${cur} != -* ]] ; then
             return 0
             ;;
         bwflowctl__subcmd__help__subcmd__report)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bwflowctl__subcmd__help__subcmd__spend)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -634,6 +654,27 @@ if [[ ${cur} != -* ]] ; then
                     fi
                     return 0
                     ;;
+                --address)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bwflowctl__subcmd__spend)
+            opts="-h --json --refresh --address --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --address)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then

@@ -62,6 +62,7 @@ const ALL_PAGES: &[&str] = &[
     "bwflowctl-report(1)",
     "bwflowctl-status(1)",
     "bwflowctl-history(1)",
+    "bwflowctl-spend(1)",
     "bwflowctl-throttle(1)",
     "bwflowctl-override(1)",
     "bwflowctl-init(1)",

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::Right;
 use super::file::Unreadable;
+use super::spend::{Guard, guard};
 use crate::failure::Failure;
 
 #[derive(Serialize)]
@@ -16,6 +17,8 @@ struct Check<'a> {
     problems: Vec<Told<'a>>,
     /// Empty when the file is not valid.
     links: Vec<Plan<'a>>,
+    /// Null while the guard is switched off, or the file is not valid.
+    spend: Option<Guard<'a>>,
 }
 
 #[derive(Serialize)]
@@ -60,6 +63,10 @@ pub(super) fn render(file: &str, checked: Result<&Right, &Rejected>) -> Result<S
         valid: checked.is_ok(),
         problems: problems.iter().map(|told| told_in(told, text)).collect(),
         links: links.iter().map(plan).collect(),
+        spend: checked
+            .ok()
+            .and_then(|right| right.config.spend.as_ref())
+            .map(guard),
     };
     document(&check)
 }
@@ -78,6 +85,7 @@ pub(super) fn unreadable(file: &str, unreadable: &Unreadable) -> Result<String, 
             hint: unreadable.hint,
         }],
         links: Vec::new(),
+        spend: None,
     })
 }
 
@@ -181,6 +189,7 @@ mod tests {
                     },
                 ],
                 "links": [],
+                "spend": null,
             })
         );
     }

@@ -3,6 +3,7 @@
 use bwflow_proto::config::{Config, Link, Throttle};
 use bwflow_proto::units::{format_bytes_exact, format_duration, format_rate};
 
+use super::spend;
 use crate::grid::{Column, Grid};
 
 const LONGEST_MONTH_SECONDS: u64 = 31 * 86_400;
@@ -39,8 +40,9 @@ pub(super) fn render(file_name: &str, config: &Config) -> String {
     let excluded: String = config.links.iter().filter_map(excluded).collect();
     let gap = if excluded.is_empty() { "" } else { "\n" };
     format!(
-        "{file_name} is right: {links}, looked at at least every {interval}\n\n{}{gap}{excluded}{legend}",
-        grid.render(false)
+        "{file_name} is right: {links}, looked at at least every {interval}\n\n{}{gap}{excluded}{legend}{}",
+        grid.render(false),
+        spend::paragraph(config.spend.as_ref())
     )
 }
 
