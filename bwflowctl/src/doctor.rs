@@ -17,6 +17,7 @@ mod process;
 mod qdisc;
 mod questions;
 mod services;
+mod spend;
 mod vnstat;
 
 use std::path::Path;
@@ -80,6 +81,11 @@ async fn examine(args: &Doctor, address: Option<&str>) -> Vec<Finding> {
             {
                 findings.extend(configuration::in_force(config, &snapshot.links));
             }
+            if snapshot.has_helper
+                && let Some(view) = questions.spend().await
+            {
+                findings.extend(spend::judge(&view));
+            }
             is_synchronized = questions.is_synchronized().await;
         }
         Err(failure) => findings.push(Finding::fault(
@@ -89,6 +95,8 @@ async fn examine(args: &Doctor, address: Option<&str>) -> Vec<Finding> {
             "systemctl start dbus",
         )),
     }
+    let key = config.as_ref().and_then(|it| spend::Key::look(&files, it));
+    findings.extend(key.as_ref().map(spend::judge_key));
     let names = names(config.as_ref(), &snapshot);
     findings.extend(look_at_links(&files, &names, &snapshot).await);
     findings.extend(look_at_kernel(&files, &snapshot, config.as_ref()));

@@ -15,7 +15,7 @@ use super::problem::Problem;
 use crate::http::{Answer, Http, Patience};
 
 /// A home server may have to spin up a disk first.
-const PATIENCE: Patience = Patience {
+pub(super) const PATIENCE: Patience = Patience {
     connect: Duration::from_secs(5),
     total: Duration::from_secs(15),
 };
@@ -43,13 +43,17 @@ pub(super) struct Identity {
 }
 
 impl Client {
-    pub(super) fn new(config: &config::Jellyfin, key: ApiKey) -> Result<Self, String> {
+    pub(super) fn new(
+        config: &config::Jellyfin,
+        key: ApiKey,
+        patience: Patience,
+    ) -> Result<Self, String> {
         let host = config.host_header.as_deref().map(HeaderValue::from_str);
         let host = host
             .transpose()
             .map_err(|_| "host_header in [spend.jellyfin] is no host name".to_owned())?;
         Ok(Self {
-            http: Http::new(PATIENCE)?,
+            http: Http::new(patience)?,
             base: config.url.trim_end_matches('/').to_owned(),
             host,
             key,

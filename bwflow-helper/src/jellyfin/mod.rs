@@ -26,6 +26,7 @@ pub use outcome::{Outcome, State, Wanted};
 pub use owned::Owned;
 
 use crate::azure::Pause;
+use crate::http::Patience;
 use client::Client;
 use owned::Place;
 use problem::Problem;
@@ -66,10 +67,22 @@ impl Jellyfin {
     /// # Errors
     /// When TLS cannot be set up or the address cannot be one.
     pub fn new(config: &config::Jellyfin, key: ApiKey) -> Result<Self, String> {
+        Self::with_patience(config, key, client::PATIENCE)
+    }
+
+    /// The same, waiting so long for each answer.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn with_patience(
+        config: &config::Jellyfin,
+        key: ApiKey,
+        patience: Patience,
+    ) -> Result<Self, String> {
         let url = Url::parse(&config.url);
         let url = url.map_err(|error| format!("url in [spend.jellyfin] is no address: {error}"))?;
         Ok(Self {
-            client: Client::new(config, key)?,
+            client: Client::new(config, key, patience)?,
             place: Place::of(config),
             host: url.host_str().unwrap_or("").to_owned(),
             message: config.message.clone(),
@@ -200,10 +213,9 @@ impl Jellyfin {
     async fn identity(&self) -> Result<client::Identity, Problem> {
         const LONGEST: Duration = Duration::from_secs(6);
         let first = self.client.identity().await;
-        let Err(Problem::Starting(Some(wait))) = first else {
-            return first;
-        };
-        if wait > LONGEST {
+        let Err(problem) = &first else { return first };
+        let wait = problem.asked_wait().unwrap_or(Duration::from_secs(2));
+        if !problem.is_passing() || wait > LONGEST {
             return first;
         }
         self.pause.wait(wait).await;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use bwflow_proto::bus::{HELPER_NAME, ManagerProxy, NAME};
+use bwflow_proto::bus::{HELPER_NAME, HELPER_PATH, ManagerProxy, NAME};
+use bwflow_proto::spend::SpendView;
 use zbus::Connection;
 use zbus::fdo::DBusProxy;
 use zbus::names::{BusName, InterfaceName};
 use zbus::proxy::{self, CacheProperties, MethodFlags, Proxy};
-use zbus::{ObjectPath, OwnedObjectPath};
+use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant};
 
 use super::process::Rights;
 use super::services::{Owner, Program, Service, Unit};
@@ -151,11 +152,7 @@ impl<'a> Questions<'a> {
     pub(super) async fn count_now(&self) -> Option<Result<(), String>> {
         let helper = async {
             let helper = self
-                .proxy(
-                    HELPER_NAME,
-                    bwflow_proto::bus::HELPER_PATH,
-                    "org.bwflow1.Helper",
-                )
+                .proxy(HELPER_NAME, HELPER_PATH, "org.bwflow1.Helper")
                 .await?;
             let flags = MethodFlags::NO_AUTO_START;
             let answer: zbus::Result<Option<()>> =
@@ -167,6 +164,14 @@ impl<'a> Questions<'a> {
             zbus::Error::MethodError(_, Some(text), _) => text,
             error => error.to_string(),
         }))
+    }
+
+    /// What the spend guard publishes; nothing while it is switched off.
+    pub(super) async fn spend(&self) -> Option<SpendView> {
+        let helper = self.proxy(HELPER_NAME, HELPER_PATH, "org.bwflow1.Helper");
+        let view = async { helper.await?.get_property::<OwnedVariant>("Spend").await };
+        let view = SpendView::try_from(in_time(view).await?).ok()?;
+        (view != SpendView::default()).then_some(view)
     }
 
     async fn proxy(
