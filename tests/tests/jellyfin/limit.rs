@@ -119,7 +119,8 @@ async fn nothing_is_written_that_cannot_be_noted_first() {
 #[tokio::test]
 async fn dying_at_any_request_loses_nothing() {
     for version in ["10.8.13", "12.0.0"] {
-        for spared in 0..12 {
+        let stride = if version == "12.0.0" { 1 } else { 4 };
+        for spared in (0..12).step_by(stride) {
             let mut rig = Rig::new(version).await;
             rig.fake.state().jellyfin.set_limit(9_000_000);
             // The connection goes before or after the request is carried out; then we die.
