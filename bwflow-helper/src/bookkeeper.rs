@@ -17,9 +17,11 @@ use crate::meter::Sight;
 use crate::period::{Calendar, Period};
 use crate::policy::Figures;
 use crate::publication::Movement;
+use crate::spend::world::Cap;
 
 mod pace;
 mod past;
+mod spend;
 mod vnstat;
 
 use vnstat::Acquaintance;
@@ -33,6 +35,8 @@ pub struct Bookkeeper {
     accounts: Vec<Account>,
     /// By interface: how far vnStat's count was compared with ours.
     acquaintances: HashMap<String, Acquaintance>,
+    /// The spend guard's cap.
+    cap: Option<Cap>,
 }
 
 impl Bookkeeper {
@@ -49,6 +53,7 @@ impl Bookkeeper {
             store,
             accounts: Vec::new(),
             acquaintances: HashMap::new(),
+            cap: None,
         };
         books.reconfigure(config)?;
         Ok(books)
@@ -257,6 +262,7 @@ impl Bookkeeper {
             anchor: account.present(),
             exclusion: account.exclusion(),
             exclusion_fault: account.exclusion_fault(),
+            peak: self.peak(interface),
             clock,
         };
         Ok(Some((

@@ -28,6 +28,8 @@ pub struct Figures<'a> {
     pub exclusion_fault: &'a str,
     /// Whose count the balance is.
     pub origin: &'a Origin,
+    /// A cap that holds while bytes are left, bytes per second; 0 is none.
+    pub peak: u64,
     /// When all of this was read.
     pub clock: &'a Clock,
 }
@@ -51,7 +53,7 @@ impl Figures<'_> {
             available_receive_bytes: receive,
             drip_bytes_per_second: self.balance.drip(),
             rate_bytes_per_second: hold_rate(self.link, &self.balance, self.clock.usec),
-            peak_bytes_per_second: 0,
+            peak_bytes_per_second: self.peak,
             min_rate_bytes_per_second: self.link.min_rate,
             poll_interval_usec: u64::try_from(config.poll_interval.as_micros()).unwrap_or(u64::MAX),
             exclusion: self.excludes().then(|| bwflow_proto::exclusion::Exclusion {

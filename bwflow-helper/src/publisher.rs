@@ -9,8 +9,9 @@ use bwflow_proto::exclusion::Excluded;
 use bwflow_proto::grant::Grant;
 use bwflow_proto::ledger::LedgerView;
 use bwflow_proto::socket::Stream;
+use bwflow_proto::spend::SpendView;
 use futures_util::StreamExt;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use zbus::fdo::{DBusProxy, RequestNameFlags, RequestNameReply};
 use zbus::names::OwnedUniqueName;
@@ -42,6 +43,9 @@ pub enum Command {
     /// Say when the daemon has everything there is.
     Flush(Refresh),
 }
+
+/// What the spend guard shows, if anything.
+pub type Shown = watch::Receiver<Option<SpendView>>;
 
 /// What was excluded, by the links' names.
 pub type Exclusions = Vec<(String, Excluded)>;
@@ -120,15 +124,23 @@ pub async fn run(
     address: Option<String>,
     mut commands: mpsc::UnboundedReceiver<Command>,
     requests: mpsc::Sender<Request>,
+    mut spend: Shown,
 ) {
     let mut desired = Desired::default();
     let mut wait = BACKOFF.0;
     let mut said = String::new();
     loop {
-        let reason = match connect(address.as_deref(), &requests).await {
+        let reason = match connect(address.as_deref(), &requests, &spend).await {
             Ok(connection) => {
                 wait = BACKOFF.0;
-                match serve(&connection, &mut desired, &mut commands, &requests).await {
+                let serving = serve(
+                    &connection,
+                    &mut desired,
+                    &mut commands,
+                    &requests,
+                    &mut spend,
+                );
+                match serving.await {
                     Ok(()) => return,
                     Err(error) => error.to_string(),
                 }
@@ -155,12 +167,16 @@ pub async fn run(
 async fn connect(
     address: Option<&str>,
     requests: &mpsc::Sender<Request>,
+    spend: &Shown,
 ) -> zbus::Result<Connection> {
     let build = async {
         let stream = Stream::connect(address, MAX_MESSAGE).await?;
         connection::Builder::socket(stream)
             .method_timeout(PATIENCE)
-            .serve_at(bus::HELPER_PATH, Service::new(requests.clone()))
+            .serve_at(
+                bus::HELPER_PATH,
+                Service::new(requests.clone(), spend.clone()),
+            )
             .build()
             .await
     };
@@ -176,6 +192,7 @@ async fn serve(
     desired: &mut Desired,
     commands: &mut mpsc::UnboundedReceiver<Command>,
     requests: &mpsc::Sender<Request>,
+    spend: &mut Shown,
 ) -> zbus::Result<()> {
     let driver = DBusProxy::new(connection).await?;
     let mut owners = driver
@@ -261,10 +278,19 @@ async fn serve(
                 tracing::info!("bwflowd is {word}");
                 desired.start_over();
             }
+            Ok(()) = spend.changed() => show_spend(connection).await?,
             () = name.retry_time() => name.request(connection).await?,
             () = connection.closed() => return Err(gone()),
         }
     }
+}
+
+/// Tells everybody who listens that the spend guard shows something else.
+async fn show_spend(connection: &Connection) -> zbus::Result<()> {
+    let server = connection.object_server();
+    let service = server.interface::<_, Service>(bus::HELPER_PATH).await?;
+    let shown = service.get().await;
+    shown.spend_changed(service.signal_emitter()).await
 }
 
 /// Waits for work of the accounting loop, and goes on answering what the loop asks for it: before it

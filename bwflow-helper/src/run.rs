@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bwflow_proto::alarm::Alarm;
-use bwflow_proto::claim::TopUp;
 use bwflow_proto::config::Source;
-use bwflow_proto::units::format_bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::args::Args;
@@ -22,14 +20,15 @@ use crate::ledger::store::{Store, StoreError, make_directory};
 use crate::meter::{Meter, Sight};
 use crate::publication::Publication;
 use crate::publisher::{self, Command, Exclusions};
-use crate::service::{Error, Refresh, Request};
 use crate::signals::{Order, Signals};
 use crate::supervision::Supervision;
 use crate::vnstat::json;
 use crate::vnstat::watch::Watch;
+use spend::Room;
 
-/// Requests for fresh figures that come sooner get the last ones.
-const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+mod requests;
+mod spend;
+
 /// How long to wait for the daemon to say what was excluded.
 const ANSWER: Duration = Duration::from_secs(2);
 /// How soon to ask it again while it has not begun to count.
@@ -53,7 +52,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(work(args, books))
+    let outcome = runtime.block_on(work(args, books));
+    // A name that is being looked up must not hold up the end.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn work(args: &Args, books: Bookkeeper) -> Result<(), Failure> {
@@ -74,9 +76,18 @@ async fn work(args: &Args, books: Bookkeeper) -> Result<(), Failure> {
         supervision: Supervision::new(),
         edge: None,
         awaits_exclusion: false,
+        guard: Room::new(requests.clone()),
     };
+    // Before anything is told: a restart lifts no cap.
+    helper.start_guard();
     helper.say_links();
-    tokio::spawn(publisher::run(args.address.clone(), commands, requests));
+    let shown = helper.guard.shown();
+    tokio::spawn(publisher::run(
+        args.address.clone(),
+        commands,
+        requests,
+        shown,
+    ));
     helper.look(true).await;
     helper.supervision.ready();
     loop {
@@ -91,14 +102,7 @@ async fn work(args: &Args, books: Bookkeeper) -> Result<(), Failure> {
                 Order::Reload => { helper.reload().await; }
             },
             sights = helper.meter.notices() => { helper.noticed(sights).await; }
-            request = requested.recv() => match request {
-                Some(Request::Refresh(answer)) => { helper.refresh(answer).await; }
-                Some(Request::Book(interface, top_ups, answer)) => {
-                    helper.book_top_ups(&interface, &top_ups, answer).await;
-                }
-                Some(question) => helper.tell(question),
-                None => {}
-            },
+            Some(request) = requested.recv() => helper.serve(request).await,
             rung = alarm.rings() => {
                 rung?;
                 helper.look(false).await;
@@ -124,6 +128,7 @@ struct Helper {
     edge: Option<(i64, i64)>,
     /// Whether the daemon is there and has yet to count what is excluded.
     awaits_exclusion: bool,
+    guard: Room,
 }
 
 impl Helper {
@@ -339,75 +344,6 @@ impl Helper {
         let _ = self.publisher.send(command);
     }
 
-    async fn refresh(&mut self, answer: Refresh) -> Option<String> {
-        let now = Clock::read(&self.boot).map_or(Duration::MAX, |clock| clock.boottime());
-        let recent = self
-            .looked
-            .is_some_and(|looked| now.saturating_sub(looked) < REFRESH_INTERVAL);
-        let trouble = if recent { None } else { self.look(true).await };
-        match &trouble {
-            Some(text) => {
-                let _ = answer.send(Err(Error::Failed(text.clone())));
-            }
-            None => self.send(Command::Flush(answer)),
-        }
-        trouble
-    }
-
-    /// Books what an administrator has added or corrected, and lets the daemon have the new figures.
-    async fn book_top_ups(
-        &mut self,
-        interface: &str,
-        top_ups: &[TopUp],
-        answer: oneshot::Sender<Vec<String>>,
-    ) {
-        // What was used is said of now, so that everything until now is to be counted.
-        let is_correction = |it: &TopUp| it.used_bytes.is_some();
-        if top_ups.iter().any(is_correction) && self.look(true).await.is_some() {
-            let _ = answer.send(Vec::new());
-            return;
-        }
-        let ids = match self.books.book(interface, top_ups) {
-            Ok(true) => top_ups.iter().map(|top_up| top_up.id.clone()).collect(),
-            Ok(false) => Vec::new(),
-            Err(error) => {
-                complain(&error);
-                Vec::new()
-            }
-        };
-        if !ids.is_empty() {
-            for it in top_ups {
-                let (bytes, owner) = (format_bytes(it.used_bytes.unwrap_or(it.bytes)), &it.owner);
-                match it.used_bytes {
-                    None => tracing::info!("{interface}: {bytes} added by {owner}"),
-                    Some(_) => tracing::info!("{interface}: corrected to {bytes} by {owner}"),
-                }
-            }
-            self.look(true).await;
-        }
-        // Whoever asked may be gone; the daemon hands over again what it was not confirmed.
-        let _ = answer.send(ids);
-    }
-
-    /// Tells what the ledger holds; changes nothing.
-    fn tell(&self, question: Request) {
-        // Whoever asked may be gone.
-        match question {
-            Request::Links(answer) => drop(answer.send(Ok(self.books.storied()))),
-            Request::History(of, resolution, answer) => {
-                let (since, until) = (of.since_usec, of.until_usec);
-                let told = self.books.history(&of.interface, resolution, since, until);
-                drop(answer.send(found(told, &of.interface)));
-            }
-            Request::Adjustments(of, answer) => {
-                let (since, until) = (of.since_usec, of.until_usec);
-                let told = self.books.changes(&of.interface, since, until);
-                drop(answer.send(found(told, &of.interface)));
-            }
-            Request::Refresh(_) | Request::Book(..) => {}
-        }
-    }
-
     /// Follows a changed configuration, if there is nothing wrong with it.
     async fn reload(&mut self) -> Option<String> {
         let config = match configuration::load(&self.args.config) {
@@ -433,6 +369,7 @@ impl Helper {
         self.asked = 0;
         self.published.clear();
         self.edge = None;
+        self.reconfigure_guard();
         self.say_links();
         self.look(true).await
     }
@@ -446,17 +383,6 @@ impl Helper {
         // Whether anybody takes the last figures or not, they are in the ledger.
         let _ = tokio::time::timeout(FAREWELL, answered).await;
         trouble.map_or(Ok(()), |text| Err(Failure::Other(text)))
-    }
-}
-
-/// What was told of a link, if there is such a link.
-fn found<T>(told: Result<Option<T>, StoreError>, interface: &str) -> Result<T, Error> {
-    match told {
-        Ok(Some(told)) => Ok(told),
-        Ok(None) => Err(Error::InvalidArgs(format!(
-            "no link `{interface}` is in the configuration"
-        ))),
-        Err(error) => Err(Error::Failed(complain(&error))),
     }
 }
 

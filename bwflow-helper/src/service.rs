@@ -1,15 +1,18 @@
 //! The helper's own bus interface.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use bwflow_proto::claim::TopUp;
 use bwflow_proto::history::{Change, Link, Resolution, Row};
-use tokio::sync::{mpsc, oneshot};
+use bwflow_proto::spend::SpendView;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
-use zbus::{DBusError, interface};
+use zbus::{DBusError, OwnedVariant, Variant, interface};
 
 use crate::history::Allowance;
+use crate::spend::world::Ask;
 
 /// Somebody wants fresh figures; the answer goes back through this.
 pub type Refresh = oneshot::Sender<Result<(), Error>>;
@@ -41,6 +44,10 @@ pub enum Request {
     History(Stretch, Resolution, Reply<(Vec<Row>, u64)>),
     /// Tell what was changed by hand.
     Adjustments(Stretch, Reply<(Vec<Change>, u64)>),
+    /// Do what the spend guard needs.
+    Spend(Ask),
+    /// Have the spend guard check now.
+    CheckSpend(Reply<()>),
 }
 
 /// Why a call failed.
@@ -57,6 +64,9 @@ pub enum Error {
     LimitsExceeded(String),
 }
 
+/// Between two checks of the spend guard that somebody asks for.
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Serves `org.bwflow1.Helper`: thin, the one loop that owns the ledger does the work.
 pub struct Service {
     requests: mpsc::Sender<Request>,
@@ -65,16 +75,22 @@ pub struct Service {
     allowance: Mutex<Allowance>,
     /// Held while the loop is asked something.
     turn: tokio::sync::Mutex<()>,
+    /// What the spend guard shows.
+    spend: watch::Receiver<Option<SpendView>>,
+    /// When the spend guard was last asked to check; held while it does.
+    checked: tokio::sync::Mutex<Option<Instant>>,
 }
 
 impl Service {
-    /// Passes requests on to the loop.
-    pub fn new(requests: mpsc::Sender<Request>) -> Self {
+    /// Passes requests on to the loop, and shows what the spend guard shows.
+    pub fn new(requests: mpsc::Sender<Request>, spend: watch::Receiver<Option<SpendView>>) -> Self {
         Self {
             requests,
             begun: Instant::now(),
             allowance: Mutex::new(Allowance::new(Duration::ZERO)),
             turn: tokio::sync::Mutex::new(()),
+            spend,
+            checked: tokio::sync::Mutex::new(None),
         }
     }
 
@@ -171,5 +187,45 @@ impl Service {
         };
         self.ask(|answer| Request::Adjustments(stretch, answer))
             .await
+    }
+    /// What the spend guard knows, has decided and has seen done; empty while it is switched off and
+    /// before its first check. Times (`...USec`, t) are microseconds since the Unix epoch; money
+    /// (`...Micros`, x) is millionths of the unit of Currency (s), left out where it is not known.
+    /// Knowledge (s: "unknown", "stale" or "fresh"); AzureBudgetName (s), FallbackBudgetMicros,
+    /// BudgetMicros, BudgetSource (s: "azure_budget_api", "azure_only_budget" or "fallback"),
+    /// BudgetNote (s); PeriodStartUSec, PeriodEndUSec; CostMicros, CostAtUSec; EstimateMicros,
+    /// UnreportedBytes (t), PricePerGbMicros, BasisPoints (x, hundredths of a percent of the
+    /// budget); Tier (s), TierSinceUSec, TierReason (s), BitrateBitsPerSecond (u, 0 is none), Off
+    /// (b); Interface (s), LinkRateBytesPerSecond (t, 0 is none); JellyfinHost (s), JellyfinPort (q),
+    /// JellyfinState (s: "held", "pending", "unreachable", "foreign", "refused" or "none"),
+    /// JellyfinBitrate (x, negative when never read), JellyfinRemoteAccess (s: "yes", "no" or empty),
+    /// JellyfinAtUSec, JellyfinVersion (s), JellyfinError (s), JellyfinErrorSinceUSec, Findings
+    /// (a(ss): kind, subject); CostError (s), CostErrorSinceUSec; CheckedAtUSec, NextCheckUSec,
+    /// NextCostUSec.
+    #[zbus(property)]
+    async fn spend(&self) -> HashMap<String, OwnedVariant> {
+        let view = self.spend.borrow().clone();
+        view.and_then(|view| HashMap::try_from(Variant::from(view)).ok())
+            .unwrap_or_default()
+    }
+
+    /// Has the spend guard look at cost, budget and Jellyfin now, and returns when it is done and
+    /// Spend says so. At most one at a time and one in 10 seconds; others are refused with
+    /// org.bwflow1.Error.LimitsExceeded. The cloud is asked at most once a minute.
+    async fn check_spend(&self) -> Result<(), Error> {
+        let crowded = |text: &str| Error::LimitsExceeded(text.to_owned());
+        let checked = self.checked.try_lock();
+        let mut checked =
+            checked.map_err(|_| crowded("a check is under way; try again when it is done"))?;
+        if checked.is_some_and(|at| at.elapsed() < CHECK_INTERVAL) {
+            return Err(crowded(
+                "the last check was less than 10 seconds ago; try again then",
+            ));
+        }
+        *checked = Some(Instant::now());
+        let (answer, answered) = oneshot::channel();
+        let sent = self.requests.send(Request::CheckSpend(answer)).await;
+        sent.map_err(|_| ending())?;
+        answered.await.map_err(|_| ending())?
     }
 }

@@ -3,9 +3,9 @@
 //! Unlike the runtime's timers these go on through suspend, notice when somebody sets the wall
 //! clock, and wake an idle process exactly once.
 
-use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -18,7 +18,8 @@ use tokio::io::unix::AsyncFd;
 #[derive(Debug)]
 pub struct Alarm {
     timer: AsyncFd<Timer>,
-    at: Cell<Option<Duration>>,
+    /// Nanoseconds; 0 while it is not set.
+    at: AtomicU64,
 }
 
 impl Alarm {
@@ -29,7 +30,7 @@ impl Alarm {
     pub fn new() -> io::Result<Self> {
         Ok(Self {
             timer: timer(ClockId::CLOCK_BOOTTIME)?,
-            at: Cell::new(None),
+            at: AtomicU64::new(0),
         })
     }
 
@@ -40,7 +41,8 @@ impl Alarm {
     pub fn set(&self, at: Duration) -> io::Result<()> {
         // Zero would switch the timer off.
         let at = at.max(Duration::from_nanos(1));
-        if self.at.replace(Some(at)) == Some(at) {
+        let nanos = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
+        if self.at.swap(nanos, Ordering::Relaxed) == nanos {
             return Ok(());
         }
         let expiration = Expiration::OneShot(TimeSpec::from_duration(at));
@@ -54,7 +56,7 @@ impl Alarm {
     /// The timer cannot be read.
     pub async fn rings(&self) -> io::Result<()> {
         expired(&self.timer).await?;
-        self.at.set(None);
+        self.at.store(0, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -91,6 +91,7 @@ fn figures<'a>(
         anchor,
         exclusion: &NOTHING_EXCLUDED,
         exclusion_fault: "",
+        peak: 0,
         origin: &KERNEL,
         clock,
     }
