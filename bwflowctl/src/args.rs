@@ -235,13 +235,14 @@ JSON: one document. While the guard is switched off it is {\"version\":1,\"enabl
   knowledge              fresh, stale or unknown: the cost
   estimated_now          the cost with what the cloud has yet to report
   cost_reported_at       when current_cost was reported
-  unreported_bytes       what the link has sent that the cost does not cover
+  unreported_bytes       what the link has sent and the cost lacks
   price_per_gb           by which that is estimated, or null
   budget_note            why the budget is not the one asked for, or null
   period                 start and end of what cost and budget are of
   tier_since, tier_reason
   off                    whether the tier switches remote streaming off
-  interface, link_rate_bytes_per_second  the link and its cap; null: none
+  interface              the link that is billed and capped
+  link_rate_bytes_per_second  its cap; null: none
   cost_error, cost_error_since  why the cloud could not be asked, or null
   jellyfin
     state                held, pending, unreachable, foreign, refused, none
