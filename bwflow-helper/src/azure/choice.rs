@@ -69,7 +69,7 @@ impl Wanted<'_> {
                 }
                 return self.taken(only, BudgetSource::OnlyBudget, reasons.join("; "));
             }
-            [] => reasons.push(self.none_fits(&listed)),
+            [] => reasons.push(self.none_fits(&listed, why.is_some())),
             _ => reasons.push(format!(
                 "{} other budgets fit, so that none is taken",
                 fitting.len()
@@ -99,7 +99,7 @@ impl Wanted<'_> {
         })
     }
 
-    fn none_fits(&self, listed: &[Listed]) -> String {
+    fn none_fits(&self, listed: &[Listed], is_other: bool) -> String {
         let reasons = listed.iter().filter_map(|it| {
             let reason = it.fits_unasked(self.scope, self.currency, self.now).err()?;
             Some(format!("`{}` {reason}", said(&it.name, None)))
@@ -107,6 +107,7 @@ impl Wanted<'_> {
         // More would be read by nobody.
         let reasons: Vec<_> = reasons.take(3).collect();
         match reasons.len() {
+            0 if is_other => "there is no other".to_owned(),
             0 => format!("{} has no budget", self.scope),
             _ => format!("no budget fits: {}", reasons.join(", ")),
         }

@@ -13,6 +13,7 @@ mod filter;
 mod grain;
 mod imds;
 mod listed;
+mod pages;
 mod pause;
 mod query;
 #[cfg(test)]
@@ -49,11 +50,9 @@ use retry::Allowance;
 const BUDGETS_VERSION: &str = "2024-08-01";
 const QUERY_VERSION: &str = "2025-03-01";
 
-/// How long a question may take with all its tries. The last request may take a minute more.
-const LONGEST: Duration = Duration::from_secs(180);
-
-/// More pages than this are nobody's budgets, and nobody's single sum.
-const MOST_PAGES: usize = 20;
+/// How long a question may wait with all its tries, and how long it may take altogether.
+const LONGEST_WAIT: Duration = Duration::from_secs(180);
+const LONGEST: Duration = Duration::from_secs(240);
 
 /// Azure, asked with the machine's managed identity. Debug output holds no secret.
 #[derive(Debug)]
@@ -131,7 +130,19 @@ impl Azure {
     /// When the cloud cannot be asked, or has a budget of that name that cannot be used. Not having one is none
     /// as long as the configuration gives one.
     pub async fn budget(&mut self) -> Result<Budget, Trouble> {
-        let mut allowance = Allowance::new(LONGEST, self.pause.clone());
+        within(LONGEST, self.ask_budget()).await
+    }
+
+    /// What was spent in this budget's period.
+    ///
+    /// # Errors
+    /// When the cloud cannot be asked or its answer cannot be understood.
+    pub async fn cost(&mut self, budget: &Budget) -> Result<Cost, Trouble> {
+        within(LONGEST, self.ask_cost(budget)).await
+    }
+
+    async fn ask_budget(&mut self) -> Result<Budget, Trouble> {
+        let mut allowance = Allowance::new(LONGEST_WAIT, self.pause.clone());
         let Place { endpoint, scope } = self.place(&mut allowance).await?;
         let path = ["providers", "Microsoft.Consumption", "budgets"];
         let at = |rest: &[&str]| endpoint.at(&scope, rest, BUDGETS_VERSION).map_err(refused);
@@ -166,12 +177,8 @@ impl Azure {
         self.wanted(&scope, now).instead(why.as_deref(), &budgets)
     }
 
-    /// What was spent in this budget's period.
-    ///
-    /// # Errors
-    /// When the cloud cannot be asked or its answer cannot be understood.
-    pub async fn cost(&mut self, budget: &Budget) -> Result<Cost, Trouble> {
-        let mut allowance = Allowance::new(LONGEST, self.pause.clone());
+    async fn ask_cost(&mut self, budget: &Budget) -> Result<Cost, Trouble> {
+        let mut allowance = Allowance::new(LONGEST_WAIT, self.pause.clone());
         let endpoint = self.place(&mut allowance).await?.endpoint;
         let scope = Scope::parse(&budget.scope).map_err(refused)?;
         let path = ["providers", "Microsoft.CostManagement", "query"];
@@ -199,82 +206,6 @@ impl Azure {
             asked = answered;
         }
         Err(invalid("the cost of a period that ends just now"))
-    }
-
-    /// All budgets that there are at and below the scope, and the cloud's clock.
-    async fn list(
-        &mut self,
-        endpoint: &Endpoint,
-        question: Question<'_>,
-        allowance: &mut Allowance,
-    ) -> Result<(Vec<Value>, i64), Trouble> {
-        let mut budgets = Vec::new();
-        let mut url = question.url.clone();
-        for _ in 0..MOST_PAGES {
-            let question = Question {
-                url: &url,
-                ..question
-            };
-            let answer = self.arm.ask(question, allowance).await?;
-            if answer.status == StatusCode::NOT_FOUND {
-                return Err(self.arm.refused(&question, &answer));
-            }
-            let now = self.heard(&answer)?;
-            if answer.status == StatusCode::NO_CONTENT {
-                return Ok((budgets, now));
-            }
-            let page = json(&question, &answer)?;
-            let list = page.get("value").and_then(Value::as_array);
-            let list = list.ok_or_else(|| invalid("a list of budgets without one"))?;
-            budgets.extend(list.iter().cloned());
-            match page.get("nextLink") {
-                None | Some(Value::Null) => return Ok((budgets, now)),
-                Some(Value::String(link)) if link.is_empty() => return Ok((budgets, now)),
-                Some(link) => {
-                    let further = endpoint.further(link.as_str().unwrap_or(""));
-                    url = further.map_err(|error| invalid(&error))?;
-                }
-            }
-        }
-        Err(invalid("more pages of budgets than can be"))
-    }
-
-    /// The sum over all pages, and the cloud's clock at the first and at the last one.
-    async fn sum(
-        &mut self,
-        endpoint: &Endpoint,
-        question: Question<'_>,
-        allowance: &mut Allowance,
-    ) -> Result<(Sum, i64, i64), Trouble> {
-        let (mut sum, mut first) = (Sum::default(), None);
-        let mut seen: Vec<Url> = Vec::new();
-        let mut url = question.url.clone();
-        while seen.len() < MOST_PAGES {
-            let question = Question {
-                url: &url,
-                ..question
-            };
-            let answer = self.arm.ask(question, allowance).await?;
-            if answer.status == StatusCode::NOT_FOUND {
-                return Err(self.arm.refused(&question, &answer));
-            }
-            let now = self.heard(&answer)?;
-            let first = *first.get_or_insert(now);
-            if answer.status == StatusCode::NO_CONTENT {
-                return Ok((sum, first, now));
-            }
-            let next = sum.add(&json(&question, &answer)?);
-            let next = next.map_err(|error| invalid(&format!("a cost that {error}")))?;
-            let Some(next) = next else {
-                return Ok((sum, first, now));
-            };
-            let next = endpoint.further(&next).map_err(|error| invalid(&error))?;
-            seen.push(std::mem::replace(&mut url, next));
-            if seen.contains(&url) {
-                return Err(invalid("the same page of costs again"));
-            }
-        }
-        Err(invalid("more pages of costs than can be"))
     }
 
     /// Where to ask: the configuration says, else the machine's metadata.
@@ -344,6 +275,18 @@ impl Azure {
             None => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, usec),
         }
     }
+}
+
+/// The outcome, if it comes in time.
+async fn within<T>(
+    time: Duration,
+    question: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    let outcome = tokio::time::timeout(time, question).await;
+    outcome.unwrap_or_else(|_| {
+        let text = format!("Azure takes longer than {} seconds", time.as_secs());
+        Err(Trouble::passing(TroubleKind::Unreachable, text))
+    })
 }
 
 fn finished(

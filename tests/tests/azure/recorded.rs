@@ -1,32 +1,17 @@
 //! What the real cloud is known to have said, as recorded by others. Needs the API documents.
 
-use std::path::PathBuf;
-
 use bwflow_helper::azure::{BudgetSource, TroubleKind};
 use bwflow_proto::config;
+use bwflow_tests::documents;
 use bwflow_tests::fake::Service::{Arm, Imds};
 use bwflow_tests::fake::fault::{Does, Fault};
 use serde_json::Value;
 
 use super::rig::Rig;
 
-/// The documents about Azure: in `$BWFLOW_API_DOCUMENTS`, else beside the repository.
-fn documents() -> Option<PathBuf> {
-    let beside = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/api"));
-    let all = std::env::var_os("BWFLOW_API_DOCUMENTS").map_or_else(beside, PathBuf::from);
-    if !all.is_dir() {
-        println!(
-            "API documents absent: {} is no directory; set BWFLOW_API_DOCUMENTS",
-            all.display()
-        );
-        return None;
-    }
-    Some(all.join("azure"))
-}
-
 fn read(path: &str) -> Option<Value> {
-    let text = std::fs::read_to_string(documents()?.join(path)).unwrap();
-    Some(serde_json::from_str(&text).unwrap())
+    let azure = documents::directory()?.join("azure");
+    Some(documents::read(&azure, path))
 }
 
 /// A rig whose cloud shows this time and is asked for this budget of this subscription.
@@ -109,7 +94,7 @@ async fn the_official_budgets_are_of_a_group_and_so_not_taken() {
 
 #[tokio::test]
 async fn recorded_costs_are_added_up() {
-    if documents().is_none() {
+    if documents::directory().is_none() {
         return;
     }
     for (path, at, time) in [

@@ -1,5 +1,7 @@
 //! What comes of failures.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::world::{TOKEN, World, budget, config, costs, fails, says};
@@ -109,4 +111,11 @@ async fn no_secret_comes_back_in_an_error() {
     );
     let shown = format!("{:?} {trouble:?}", world.azure);
     assert!(!shown.contains("secret.x"), "{shown}");
+}
+
+#[tokio::test]
+async fn what_takes_too_long_is_trouble() {
+    let never = std::future::pending::<Result<(), Trouble>>();
+    let trouble = crate::azure::within(Duration::from_millis(1), never).await;
+    assert_eq!(trouble.map_err(|it| it.is_definite), Err(false));
 }
