@@ -45,5 +45,5 @@ fn refused(told: &str) -> String {
     } else {
         format!(" ({told})")
     };
-    format!("not checked anew, as that was done only just before{why}: these are its figures")
+    format!("not checked anew{why}: these are the last figures")
 }
