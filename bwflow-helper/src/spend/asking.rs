@@ -77,3 +77,72 @@ pub fn wait_usec(config: &Spend, record: &Record, clock: &Clock, occasion: Occas
     let soonest = least.saturating_sub(at.age_usec(clock));
     wait.min(until_period.max(soonest)).max(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::azure::{Cost, TroubleKind};
+    use crate::period::Period;
+    use crate::spend::decision::tests::{HOUR, at, config};
+
+    const MINUTE: i64 = 60_000_000;
+
+    fn minutes(record: &Record, clock: &Clock, occasion: Occasion) -> i64 {
+        wait_usec(&config(), record, clock, occasion).div_euclid(MINUTE)
+    }
+
+    #[test]
+    fn failures_are_tried_again_ever_more_seldom_and_never_within_a_minute() {
+        let mut record = Record::default();
+        let now = at(0, 1);
+        assert_eq!(minutes(&record, &now, Occasion::Timer), 0);
+        let trouble = Trouble::passing(TroubleKind::Unreachable, "nobody there");
+        for expected in [1, 2, 4, 8, 16, 32, 60, 60] {
+            record.asking.begin(Moment::of(&now));
+            record.asking.fail(&trouble);
+            assert_eq!(minutes(&record, &now, Occasion::Timer), expected);
+            assert_eq!(minutes(&record, &now, Occasion::Hand), 1);
+        }
+        assert_eq!(minutes(&record, &at(MINUTE, 1), Occasion::Hand), 0);
+        assert_eq!(minutes(&record, &at(HOUR, 1), Occasion::Timer), 0);
+        // What the cloud wants goes before, also by hand.
+        record.asking.fail(&Trouble {
+            retry_after: Some(Duration::from_secs(7200)),
+            ..trouble
+        });
+        assert_eq!(minutes(&record, &now, Occasion::Timer), 120);
+        assert_eq!(minutes(&record, &now, Occasion::Hand), 120);
+        // A helper that dies of the question has failed, too.
+        let mut record = Record::default();
+        record.asking.begin(Moment::of(&now));
+        assert_eq!(minutes(&record, &now, Occasion::Timer), 1);
+        record
+            .asking
+            .fail(&Trouble::definite(TroubleKind::Denied, "no role"));
+        assert_eq!(minutes(&record, &now, Occasion::Timer), 60);
+    }
+
+    #[test]
+    fn an_answer_lasts_for_its_time_or_until_the_period_ends() {
+        let mut record = Record::default();
+        let now = at(0, 1);
+        record.asking.begin(Moment::of(&now));
+        record.asking.succeed();
+        let cost = |end_usec| Cost {
+            amount: None,
+            currency: None,
+            server_usec: 0,
+            period: Period {
+                start_usec: -1,
+                end_usec,
+            },
+        };
+        record.learn(&cost(100 * HOUR), &Moment::of(&now));
+        assert_eq!(minutes(&record, &now, Occasion::Timer), 240);
+        assert_eq!(minutes(&record, &at(HOUR, 2), Occasion::Timer), 180);
+        record.learn(&cost(HOUR), &Moment::of(&now));
+        assert_eq!(minutes(&record, &now, Occasion::Timer), 60);
+        record.learn(&cost(1), &Moment::of(&now));
+        assert_eq!(minutes(&record, &now, Occasion::Timer), 1);
+    }
+}

@@ -132,4 +132,4 @@ pub fn decide(config: &Spend, record: &Record, bytes: u64, clock: &Clock) -> Dec
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

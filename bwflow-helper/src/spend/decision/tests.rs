@@ -11,13 +11,13 @@ use crate::period::Period;
 use crate::spend::moment::Moment;
 use crate::spend::record::KnownBudget;
 
-const HOUR: i64 = 3_600_000_000;
+pub(crate) const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
 /// First instant of the period in which the tests begin; periods are 30 days.
 const START: i64 = 1_000 * DAY;
 const NEXT: i64 = START + 30 * DAY;
 
-fn config() -> Spend {
+pub(crate) fn config() -> Spend {
     let tier = |name: &str, up_to, off| Tier {
         name: name.to_owned(),
         up_to,
@@ -47,7 +47,7 @@ fn config() -> Spend {
 }
 
 /// The clocks `usec` after the beginning of the first period, in the boot of this number.
-fn at(usec: i64, boot: u32) -> Clock {
+pub(crate) fn at(usec: i64, boot: u32) -> Clock {
     Clock {
         boot: boot.to_string().into(),
         boottime_usec: usec,
