@@ -1,6 +1,7 @@
 //! Requests over HTTP: bounded in time and size, never through a proxy, never redirected.
 
 use std::fmt;
+use std::sync::Once;
 use std::time::Duration;
 
 use jiff::fmt::rfc2822;
@@ -68,15 +69,25 @@ impl Http {
     pub fn new(patience: Patience) -> Result<Self, String> {
         // The first one stays; who comes later finds the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .connect_timeout(patience.connect)
-            .timeout(patience.total)
-            // One request an hour needs no open connection.
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("bwflow/", env!("CARGO_PKG_VERSION")))
-            .build();
+        let builder = || {
+            Client::builder()
+                .no_proxy()
+                .redirect(redirect::Policy::none())
+                .connect_timeout(patience.connect)
+                .timeout(patience.total)
+                // One request an hour needs no open connection.
+                .pool_max_idle_per_host(0)
+                .user_agent(concat!("bwflow/", env!("CARGO_PKG_VERSION")))
+        };
+        let client = builder().build().or_else(|error| {
+            // What is asked without TLS needs nobody's certificates.
+            static SAID: Once = Once::new();
+            SAID.call_once(|| {
+                let why = causes(&error);
+                tracing::warn!("no server can be trusted over https: {why}; install the package ca-certificates");
+            });
+            builder().tls_certs_only([]).build()
+        });
         let client = client.map_err(|error| causes(&error))?;
         Ok(Self { client })
     }
