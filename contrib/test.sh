@@ -34,7 +34,7 @@ stage() {
 }
 
 shell_scripts() {
-    shellcheck contrib/*.sh contrib/lib/*.sh tests/machine/{run,all,scenario.sh,terminal.sh} tests/machine/scenarios/*.sh .ci/run \
+    shellcheck contrib/*.sh contrib/lib/*.sh tests/machine/{run,all,scenario.sh,cloud.sh,terminal.sh} tests/machine/scenarios/*.sh .ci/run \
         contrib/azure/*.sh tests/prism/install tests/clients/{install,az}
 }
 
