@@ -39,6 +39,9 @@ impl<W: World> Guard<W> {
         };
         let budget = within(self.patience, azure.budget()).await;
         let budget = budget.and_then(|budget| fitting(budget, &config.currency));
+        if let (Err(_), Some(known)) = (&budget, &mut self.record.budget) {
+            known.is_confirmed = false;
+        }
         let budget = budget.map(|budget| self.accept(budget));
         let is_lost = matches!(&budget, Err(it) if it.kind == TroubleKind::Identity);
         let known = self.record.budget.clone().filter(|_| !is_lost);
@@ -72,6 +75,7 @@ impl<W: World> Guard<W> {
         self.record.budget = Some(KnownBudget {
             budget,
             at: Moment::of(&clock),
+            is_confirmed: true,
         });
     }
 

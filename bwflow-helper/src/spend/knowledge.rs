@@ -14,7 +14,7 @@ pub struct Known {
     pub knowledge: Knowledge,
     /// Since how long it is not fresh, microseconds.
     pub lapsed_usec: i64,
-    /// Whether the budget is known as well, so that a limit may be loosened.
+    /// Whether the budget is known for sure as well, so that a limit may be loosened.
     pub may_raise: bool,
 }
 
@@ -62,7 +62,7 @@ pub fn known(config: &Spend, record: &Record, clock: &Clock) -> Known {
         };
     }
     let is_known = |it: &super::record::KnownBudget| {
-        it.at.age_usec(clock) < lifetime && it.budget.period == figure.period
+        it.is_confirmed && it.at.age_usec(clock) < lifetime && it.budget.period == figure.period
     };
     Known {
         knowledge: Knowledge::Fresh,

@@ -41,6 +41,9 @@ pub struct KnownBudget {
     pub budget: Budget,
     /// When it was told.
     pub at: Moment,
+    /// Whether it was told when it was last asked for. One that may be another by now loosens nothing.
+    #[serde(default)]
+    pub is_confirmed: bool,
 }
 
 /// What the cloud has reported.

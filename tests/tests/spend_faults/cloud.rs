@@ -21,7 +21,7 @@ fn answer(name: &'static str, service: Service, path: &'static str, does: Does) 
 
 /// An answer for whoever asks for a budget.
 fn budget_answer(name: &'static str, does: Does) -> Row {
-    answer(name, Arm, "/budgets", does).waiting(9 * HOUR)
+    answer(name, Arm, "/budgets", does)
 }
 
 fn query(name: &'static str, does: Does) -> Row {
@@ -51,8 +51,6 @@ fn budgets(name: &'static str, budgets: Vec<Budget>) -> Row {
     Row::new(name, move |scene| {
         scene.set(|state| state.azure.budgets = budgets);
     })
-    // A cost may be set against a budget that was known a short while ago, but not longer.
-    .waiting(9 * HOUR)
     .mended(|scene| scene.set(|state| state.azure.budgets = vec![Budget::monthly(NAME, 150.0)]))
 }
 

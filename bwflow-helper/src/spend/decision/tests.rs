@@ -85,6 +85,7 @@ fn tell(record: &mut Record, share: Option<i64>, clock: &Clock) {
     record.budget = Some(KnownBudget {
         budget: budget(start_usec),
         at: now.clone(),
+        is_confirmed: true,
     });
     let cost = Cost {
         amount: share.map(|share| Money::from_micros(share * 10_000)),
