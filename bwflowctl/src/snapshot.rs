@@ -73,7 +73,7 @@ impl LinkRecord {
             Ok(LinkState::Open) if !self.has_figures() => "what is left is not known".to_owned(),
             Ok(LinkState::Open) => "budget left".to_owned(),
             // Not by hand, so it is the grant's own cap.
-            Ok(LinkState::Armed) if self.is_capped() => format!(
+            Ok(LinkState::Armed | LinkState::Throttled) if self.is_capped() => format!(
                 "capped to {} by the spend guard, see `bwflowctl spend`",
                 format_rate(self.limit_bytes_per_second)
             ),
@@ -90,13 +90,19 @@ impl LinkRecord {
         }
     }
 
-    /// Whether what holds the link is the cap that its grant has while bytes are left.
+    /// Whether what holds the link is the cap that its grant has while bytes are left. One below what
+    /// drips in does so in the state of a link whose budget is used up.
     fn is_capped(&self) -> bool {
         let peak = self
             .grant
             .as_ref()
             .map_or(0, |grant| grant.peak_bytes_per_second);
-        peak > 0 && peak == self.limit_bytes_per_second
+        let is_used_up = self.state.parse() == Ok(LinkState::Throttled)
+            && self
+                .ledger
+                .as_ref()
+                .is_none_or(|it| it.available_bytes <= 0);
+        peak > 0 && peak == self.limit_bytes_per_second && !is_used_up
     }
 
     /// Why its excluded networks are charged and held back all the same.
@@ -291,10 +297,14 @@ mod tests {
 
     #[test]
     fn a_cap_of_the_spend_guard_is_told_from_a_budget_that_runs_out() {
-        let reason = |limit_bytes_per_second: u64| {
+        let reason_in = |state: &str, available_bytes, limit_bytes_per_second| {
             let link = LinkRecord {
-                state: "armed".to_owned(),
+                state: state.to_owned(),
                 limit_bytes_per_second,
+                ledger: Some(LedgerView {
+                    available_bytes,
+                    ..LedgerView::default()
+                }),
                 grant: Some(Grant {
                     peak_bytes_per_second: 2_500_000,
                     ..Grant::default()
@@ -303,11 +313,17 @@ mod tests {
             };
             link.reason()
         };
+        let capped = "capped to 20 Mbit/s by the spend guard, see `bwflowctl spend`";
+        assert_eq!(reason_in("armed", 1, 2_500_000), capped);
         assert_eq!(
-            reason(2_500_000),
-            "capped to 20 Mbit/s by the spend guard, see `bwflowctl spend`"
+            reason_in("armed", 1, 8_000),
+            "little of what has accrued is left"
         );
-        assert_eq!(reason(8_000), "little of what has accrued is left");
+        assert_eq!(reason_in("throttled", 1, 2_500_000), capped);
+        assert_eq!(
+            reason_in("throttled", 0, 2_500_000),
+            "all that has accrued is used"
+        );
     }
 
     #[test]

@@ -237,7 +237,9 @@ impl Jellyfin {
         outcome.above_limit = above(&seen.streams, &seen.home, limit);
         if outcome.above_limit > 0 {
             let streams = outcome.above_limit;
-            tracing::info!("{streams} remote streams began before this limit and run on above it");
+            tracing::info!(
+                "remote streams that began before this limit and run on above it: {streams}"
+            );
         }
     }
 

@@ -95,7 +95,7 @@ async fn stop(client: &Client, home: &Home, pause: &Pause) -> Result<u32, Proble
     let told = |it: &&Stream| running.iter().any(|was| was.session == it.session);
     let ignoring = left.iter().filter(told).count();
     tracing::info!(
-        "told {} remote streams to stop, {ignoring} of them run on",
+        "remote streams that were told to stop: {}; that run on: {ignoring}",
         running.len()
     );
     Ok(u32::try_from(ignoring).unwrap_or(u32::MAX))
