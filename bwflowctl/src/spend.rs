@@ -2,6 +2,9 @@
 
 mod json;
 mod screen;
+mod trouble;
+
+pub(crate) use trouble::trouble;
 
 use crate::args::Spend;
 use crate::bus::Bus;

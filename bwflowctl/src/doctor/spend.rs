@@ -7,6 +7,7 @@ use bwflow_proto::spend::{Finding as Reason, Knowledge, SpendView};
 pub(super) use key::{Key, judge_key};
 
 use super::finding::Finding;
+use crate::spend::trouble;
 
 const CHECK: &str = "spend";
 const JELLYFIN: &str = "jellyfin";
@@ -66,36 +67,8 @@ fn judge_jellyfin(view: &SpendView) -> Finding {
 
 /// A reason why the limit has no effect for somebody, with its cure.
 fn judge_reason(reason: &Reason) -> Finding {
-    let subject = &reason.subject;
-    let (found, cure) = match reason.kind.as_str() {
-        "clients-local" => (
-            format!(
-                "a stream comes from {subject}, which Jellyfin takes for its own network: no limit holds \
-                 for it"
-            ),
-            "in Jellyfin's dashboard, Networking: put the addresses of both proxies into Known Proxies, that \
-             of the proxy at home as Jellyfin sees it and that of this host in the tunnel; then restart \
-             Jellyfin",
-        ),
-        "known-proxies" => (
-            "Jellyfin does not heed X-Forwarded-For, so it takes viewers for the proxy and limits nobody"
-                .to_owned(),
-            "in Jellyfin's dashboard, Networking: put the addresses of both proxies into Known Proxies; let \
-             the proxy at home trust this host's forwarded addresses; then restart Jellyfin",
-        ),
-        "user-limit" => (
-            format!("the limit of user `{subject}` is above the server's and goes before it"),
-            "in Jellyfin's dashboard, Users, this user, Playback: lower the bitrate limit, or set it to 0",
-        ),
-        "self-remote" => (
-            "Jellyfin takes bwflow for a remote client, so bwflow cannot switch remote access off"
-                .to_owned(),
-            "in Jellyfin's dashboard, Networking, LAN networks: add this host's address in the tunnel, \
-             and no exclusion (!) that holds it",
-        ),
-        other => (format!("{other} {subject}"), "bwflowctl spend; docs/spend.md"),
-    };
-    Finding::warning(JELLYFIN, found.trim_end(), cure)
+    let trouble = trouble(reason);
+    Finding::warning(JELLYFIN, trouble.found, trouble.cure)
 }
 
 #[cfg(test)]

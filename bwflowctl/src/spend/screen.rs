@@ -1,10 +1,11 @@
 //! The money side for people: one look must tell what it costs, what is done and what is wrong.
 
 use bwflow_proto::money::Money;
-use bwflow_proto::spend::{Finding, SpendView};
+use bwflow_proto::spend::SpendView;
 use bwflow_proto::units::{format_bit_rate, format_bytes, format_rate};
 use jiff::tz::TimeZone;
 
+use super::trouble::trouble;
 use crate::by_hand::paragraph;
 use crate::grid::printable;
 use crate::money::{percent, shown};
@@ -193,44 +194,24 @@ fn troubles(view: &SpendView) -> Vec<String> {
             view.jellyfin_error
         ));
     }
-    troubles.extend(view.findings.iter().map(finding));
-    if !view.findings.is_empty() {
-        troubles.push("`bwflowctl doctor` says more about each.".to_owned());
-    }
+    troubles.extend(view.findings.iter().map(|finding| {
+        let trouble = trouble(finding);
+        format!("{}. Cure: {}", capital(&trouble.found), trouble.cure)
+    }));
     troubles
 }
 
-/// Why the limit has no effect, and what mends that.
-fn finding(finding: &Finding) -> String {
-    let of = |what: &str| match finding.subject.as_str() {
-        "" => what.to_owned(),
-        subject => format!("{what} ({subject})"),
-    };
-    match finding.kind.as_str() {
-        "clients-local" => format!(
-            "{}: no limit applies to them. Set Known proxies in Jellyfin's Networking to every proxy \
-             on the way, and restart Jellyfin",
-            of("Jellyfin takes remote viewers for local ones")
-        ),
-        "user-limit" => format!(
-            "{}: it overrides the server's. Clear it in the user's settings in Jellyfin",
-            of("A user's own limit is above the tier's")
-        ),
-        "known-proxies" => format!(
-            "{}: add the proxies to Known proxies in Jellyfin's Networking, and restart Jellyfin",
-            of("Jellyfin passes over where viewers really come from")
-        ),
-        "self-remote" => format!(
-            "{}: remote access is not switched off, as that would lock bwflow out. Add its address \
-             to LAN networks in Jellyfin's Networking",
-            of("Jellyfin takes bwflow for a remote client")
-        ),
-        kind => of(kind),
-    }
+/// As a sentence begins.
+fn capital(text: &str) -> String {
+    let mut rest = text.chars();
+    let first = rest.next().map(|it| it.to_ascii_uppercase());
+    first.into_iter().chain(rest).collect()
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use bwflow_proto::spend::Finding;
+
     use super::*;
 
     /// 2026-11-22T00:00:00Z.
@@ -318,9 +299,9 @@ checked    11-22 04:30 UTC, next 11-22 05:30 UTC, next cost 11-22 06:00 UTC
 The cost cannot be asked for since 2026-11-22 00:00 UTC: the identity lacks the
   role Cost Management Reader
 Jellyfin does not follow: the key is refused
-A user's own limit is above the tier's (ann?): it overrides the server's. Clear
-  it in the user's settings in Jellyfin
-`bwflowctl doctor` says more about each.
+The limit of user `ann?` is above the server's and goes before it. Cure: in
+  Jellyfin's dashboard, Users, this user, Playback: lower the bitrate limit, or
+  set it to 0
 "
         );
     }
