@@ -19,6 +19,7 @@ pub mod polkit;
 pub mod prism;
 pub mod process;
 pub mod rig;
+pub mod scene;
 pub mod snapshot;
 pub mod terminal;
 pub mod traffic;

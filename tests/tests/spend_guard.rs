@@ -3,136 +3,15 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use bwflow_tests::config::young;
-use bwflow_tests::fake::Fake;
-use bwflow_tests::fake::azure::{Budget, Charge};
 use bwflow_tests::fake::fault::{Does, Fault};
 use bwflow_tests::fake::request::Service;
 use bwflow_tests::net::LINK;
 use bwflow_tests::process::Process;
-use bwflow_tests::rig::{HELPER_USER, Rig};
+use bwflow_tests::scene::{PATIENCE, Scene};
 use bwflow_tests::traffic::Traffic;
 use bwflow_tests::wait::{milliseconds, throughout, wait_for};
-use nix::sys::signal::Signal;
-use nix::unistd::User;
-use tokio::runtime::{Builder, Runtime};
-
-const PATIENCE: Duration = Duration::from_secs(15);
-
-/// bwflow, and a cloud and a media server beside it in its namespace.
-struct Scene {
-    rig: Rig,
-    fake: Fake,
-    _runtime: Runtime,
-}
-
-impl Scene {
-    /// 30 of 150 dollars are spent.
-    fn new() -> Self {
-        let rig = Rig::new();
-        let (fake, runtime) = rig.pair.inside.within(|| {
-            let threads = Builder::new_multi_thread()
-                .worker_threads(1)
-                .enable_all()
-                .build();
-            let runtime = threads.unwrap();
-            let fake = runtime.block_on(Fake::start());
-            (fake, runtime)
-        });
-        let key = rig.directory().join("key");
-        fs::write(&key, &fake.state().jellyfin.keys[0]).unwrap();
-        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-        let user = User::from_name(HELPER_USER).unwrap().unwrap();
-        chown(&key, Some(user.uid.as_raw()), None).unwrap();
-        {
-            let mut state = fake.state();
-            let now = state.clock();
-            state.azure.budgets.push(Budget::monthly("half", 50.0));
-            state.azure.costs.charges.push(Charge::dollars(now, 30.0));
-        }
-        Self {
-            rig,
-            fake,
-            _runtime: runtime,
-        }
-    }
-
-    fn config(&self, is_on: bool, budget: &str) -> String {
-        let spend = format!(
-            "[spend]\nenabled = {is_on}\ncurrency = \"USD\"\ninterface = \"{LINK}\"\n\
-             [spend.azure]\nbudget_name = \"{budget}\"\ncloud = \"public\"\n\
-             endpoint = \"{}\"\nimds_endpoint = \"{}\"\n\
-             [[spend.tier]]\nname = \"high\"\nup_to_percent = 50\nbitrate = \"4 Mbit/s\"\n\
-             link_rate = \"80 Mbit/s\"\n\
-             [[spend.tier]]\nname = \"medium\"\nup_to_percent = 90\nbitrate = \"2 Mbit/s\"\n\
-             link_rate = \"20 Mbit/s\"\n\
-             [[spend.tier]]\nname = \"off\"\noff = true\n\
-             [spend.jellyfin]\nurl = \"{}\"\napi_key_file = \"{}\"\n",
-            self.fake.arm(),
-            self.fake.imds(),
-            self.fake.jellyfin(),
-            self.rig.directory().join("key").display()
-        );
-        young(
-            "9000 GB",
-            "8999 GB",
-            &format!("[daemon]\npoll_interval_seconds = 1\n{spend}"),
-        )
-    }
-
-    fn reload(&self, is_on: bool, budget: &str) {
-        self.rig.configure(&self.config(is_on, budget));
-        self.rig.helper.as_ref().unwrap().signal(Signal::SIGHUP);
-    }
-
-    /// `RemoteClientBitrateLimit` as Jellyfin has it.
-    fn bitrate(&self) -> i64 {
-        let state = self.fake.state();
-        state.jellyfin.configuration["RemoteClientBitrateLimit"]
-            .as_i64()
-            .unwrap()
-    }
-
-    /// Whether the kernel's bucket has this peak rate.
-    fn is_capped(&self, rate: &str) -> bool {
-        let shown = self.rig.pair.inside.qdiscs(LINK);
-        shown.contains("b0f1:") && shown.contains(&format!("peakrate {rate} "))
-    }
-
-    fn wait_for_tier(&self, bitrate: i64, rate: &str) -> Duration {
-        let name = format!("{bitrate} in Jellyfin and {rate} on the link");
-        let (took, ()) = wait_for(&name, PATIENCE, || {
-            (self.bitrate() == bitrate && self.is_capped(rate)).then_some(())
-        });
-        took
-    }
-
-    /// Calls the helper.
-    fn call(&self, arguments: &[&str]) -> Output {
-        Command::new("dbus-send")
-            .arg(format!("--bus={}", self.rig.bus.address()))
-            .args(["--print-reply", "--dest=org.bwflow1.Helper"])
-            .arg("/org/bwflow1/helper")
-            .args(arguments)
-            .output()
-            .unwrap()
-    }
-
-    /// What the property says, as dbus-send prints it.
-    fn shown(&self) -> String {
-        let output = self.call(&[
-            "org.freedesktop.DBus.Properties.Get",
-            "string:org.bwflow1.Helper",
-            "string:Spend",
-        ]);
-        String::from_utf8(output.stdout).unwrap()
-    }
-}
 
 #[test]
 fn a_tier_arrives_outlives_every_restart_and_is_taken_back() {
@@ -147,7 +26,7 @@ fn a_tier_arrives_outlives_every_restart_and_is_taken_back() {
     });
 
     // Another budget, of which more is spent.
-    scene.reload(true, "half");
+    scene.reload(&scene.config(true, "half"));
     let took = scene.wait_for_tier(2_000_000, "20Mbit");
     println!(
         "MEASURED {:.0} ms from SIGHUP to the tier in Jellyfin and in the kernel",
@@ -173,7 +52,7 @@ fn a_tier_arrives_outlives_every_restart_and_is_taken_back() {
     }
     assert_eq!(scene.bitrate(), 2_000_000);
 
-    scene.reload(false, "half");
+    scene.reload(&scene.config(false, "half"));
     let taken_back = || {
         let is_shaped = scene.rig.pair.inside.is_shaped(LINK);
         (scene.bitrate() == original && !is_shaped).then_some(())
