@@ -1,6 +1,7 @@
 //! The whole of bwflow with a spend guard, and the cloud and the media server that it looks after.
 
 use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -46,8 +47,11 @@ impl Scene {
             let fake = runtime.block_on(Fake::start());
             (fake, runtime)
         });
+        // Another one each time: it is looked for in all processes.
+        let secret = format!("{:032x}", RandomState::new().hash_one("key"));
+        fake.state().jellyfin.keys = vec![secret.clone()];
         let key = rig.directory().join("key");
-        fs::write(&key, &fake.state().jellyfin.keys[0]).unwrap();
+        fs::write(&key, secret).unwrap();
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         let user = User::from_name(HELPER_USER).unwrap().unwrap();
         chown(&key, Some(user.uid.as_raw()), None).unwrap();

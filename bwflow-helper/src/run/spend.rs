@@ -51,6 +51,7 @@ impl Helper {
         let world = Loop::new(&self.boot, &self.guard.requests);
         let guard = Guard::open(&directory, self.books.config(), world);
         self.books.cap(guard.held_cap());
+        self.guard.shown.send_replace(guard.view().cloned());
         let (orders, given) = mpsc::unbounded_channel();
         self.guard.orders = Some(orders);
         tokio::spawn(task::run(guard, given, self.guard.shown.clone()));

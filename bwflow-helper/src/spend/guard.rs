@@ -125,6 +125,37 @@ impl<W: World> Guard<W> {
         (self.azure, self.media) = (None, None);
         self.media_failures = 0;
         self.wait_usec = Some(0);
+        if self.view.is_none() {
+            self.view = self.outlook();
+        }
+    }
+
+    /// What is known before the first check, which may take minutes: who asks meanwhile is not to
+    /// believe that nothing is looked after.
+    fn outlook(&self) -> Option<SpendView> {
+        let (config, clock) = (self.config.as_ref()?, self.now()?);
+        let mut record = self.record.clone();
+        record.turn_to(&source(config), &Moment::of(&clock));
+        let outcome = Outcome {
+            state: Follows::Pending,
+            ..Outcome::default()
+        };
+        let early = view(&Sources {
+            config,
+            record: &record,
+            decision: &decide(config, &record, 0, &clock),
+            tier: in_force(config, &record.standing),
+            unreported_bytes: 0,
+            outcome: &outcome,
+            seen_usec: 0,
+            usec: clock.usec,
+            next_check_usec: 0,
+            next_cost_usec: 0,
+        });
+        Some(SpendView {
+            checked_at_usec: 0,
+            ..early
+        })
     }
 
     /// The cap that was in force when the state was written: it holds until a check says otherwise.
@@ -133,7 +164,7 @@ impl<W: World> Guard<W> {
         cap(config, in_force(config, &self.record.standing))
     }
 
-    /// What is known, decided and done; nothing while switched off and before the first check.
+    /// What is known, decided and done; nothing while switched off.
     pub const fn view(&self) -> Option<&SpendView> {
         self.view.as_ref()
     }
@@ -157,8 +188,7 @@ impl<W: World> Guard<W> {
     }
 
     async fn hold(&mut self, config: &Spend, occasion: Occasion, clock: Clock) {
-        let source = format!("{:?} {}", config.azure, config.currency);
-        self.record.turn_to(&source, &Moment::of(&clock));
+        self.record.turn_to(&source(config), &Moment::of(&clock));
         // What was decided before holds while the cloud thinks about its answer.
         let held = in_force(config, &self.record.standing);
         self.world.cap(cap(config, held).as_ref()).await;
@@ -300,6 +330,11 @@ impl<W: World> Guard<W> {
             }
         }
     }
+}
+
+/// What tells one source of costs from another.
+fn source(config: &Spend) -> String {
+    format!("{:?} {}", config.azure, config.currency)
 }
 
 /// The tier that a standing names; the strictest if it is not there any more.

@@ -45,6 +45,7 @@ async fn work<W: World + Sync>(
     let mut waiting: Vec<Reply<()>> = Vec::new();
     loop {
         if let Some(now) = occasion.take() {
+            show(guard, shown);
             let answered = std::mem::take(&mut waiting);
             match check(guard, now, orders, &mut waiting).await {
                 End::Done => {}
@@ -56,13 +57,7 @@ async fn work<W: World + Sync>(
                 }
                 End::Over => return Ok(()),
             }
-            shown.send_if_modified(|before| {
-                let is_other = before.as_ref() != guard.view();
-                if is_other {
-                    *before = guard.view().cloned();
-                }
-                is_other
-            });
+            show(guard, shown);
             for answer in answered {
                 // Who asked may be gone.
                 let _ = answer.send(Ok(()));
@@ -103,6 +98,17 @@ async fn work<W: World + Sync>(
             None => return Ok(()),
         }
     }
+}
+
+/// Shows everybody what has changed.
+fn show<W: World>(guard: &Guard<W>, shown: &watch::Sender<Option<SpendView>>) {
+    shown.send_if_modified(|before| {
+        let is_other = before.as_ref() != guard.view();
+        if is_other {
+            *before = guard.view().cloned();
+        }
+        is_other
+    });
 }
 
 /// How a check has ended.
