@@ -52,7 +52,7 @@ const QUERY_VERSION: &str = "2025-03-01";
 
 /// How long a question may wait with all its tries, and how long it may take altogether.
 const LONGEST_WAIT: Duration = Duration::from_secs(180);
-const LONGEST: Duration = Duration::from_secs(240);
+pub(crate) const LONGEST: Duration = Duration::from_secs(240);
 
 /// Azure, asked with the machine's managed identity. Debug output holds no secret.
 #[derive(Debug)]

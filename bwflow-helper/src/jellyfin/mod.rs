@@ -34,7 +34,7 @@ use session::Home;
 use setting::{BITRATE, Book, REMOTE_ACCESS};
 
 /// The longest that one call may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How soon to try again after a failure; twice as long after each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(15);
 /// The longest time until then.

@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::jellyfin::{Jellyfin, Outcome, State as Follows};
 
 /// How long each question to the cloud may take; it ends by itself before.
-const PATIENCE: Duration = Duration::from_secs(300);
+pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 /// How soon to try again what did not work, doubled each time.
 const RETRY: Duration = Duration::from_secs(60);
 /// How long to wait at most while switched off.

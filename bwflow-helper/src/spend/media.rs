@@ -51,13 +51,16 @@ impl<W: World> Guard<W> {
             Err(outcome) => return outcome,
         };
         let mut owned = self.record.owned.clone();
+        let patience = self.patience.min(PATIENCE);
         // Whatever is in the file then, it is not what was saved last.
         self.saved = None;
         let outcome = {
             let mut save = saving(&self.state, &mut self.record);
-            timeout(PATIENCE, server.converge(wanted, &mut owned, &mut save)).await
+            timeout(patience, server.converge(wanted, &mut owned, &mut save)).await
         };
-        let Ok(outcome) = outcome else { return late() };
+        let Ok(outcome) = outcome else {
+            return late(patience);
+        };
         self.record.owned = owned;
         // What was refused may have been the key, which is then read anew.
         if outcome.state != State::Refused {
@@ -104,13 +107,16 @@ impl<W: World> Guard<W> {
             Err(outcome) => return outcome,
         };
         let mut owned = self.record.owned.clone();
+        let patience = self.patience.min(PATIENCE);
         // Whatever is in the file then, it is not what was saved last.
         self.saved = None;
         let outcome = {
             let mut save = saving(&self.state, &mut self.record);
-            timeout(PATIENCE, server.restore(&mut owned, &mut save)).await
+            timeout(patience, server.restore(&mut owned, &mut save)).await
         };
-        let Ok(outcome) = outcome else { return late() };
+        let Ok(outcome) = outcome else {
+            return late(patience);
+        };
         self.record.owned = owned;
         outcome
     }
@@ -151,12 +157,12 @@ fn saving<'a>(
     }
 }
 
-fn late() -> Outcome {
+fn late(patience: Duration) -> Outcome {
     Outcome {
         state: State::Unreachable,
         error: Some(format!(
             "it has not answered within {} seconds",
-            PATIENCE.as_secs()
+            patience.as_secs()
         )),
         ..Outcome::default()
     }
@@ -174,4 +180,22 @@ fn summary(outcome: &Outcome) -> String {
         _ => "",
     };
     format!("{}{bitrate}{off}", outcome.state.word())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::guard;
+    use super::PATIENCE;
+
+    #[test]
+    fn who_never_answers_is_waited_for_so_long_and_no_longer() {
+        // Each ends by itself before it is ended from outside.
+        let inner = (crate::azure::LONGEST, crate::jellyfin::PATIENCE);
+        let outer = (guard::PATIENCE, PATIENCE);
+        assert_eq!((inner.0.as_secs(), outer.0.as_secs()), (240, 300));
+        assert_eq!((inner.1.as_secs(), outer.1.as_secs()), (60, 90));
+        // Budget, cost and one server.
+        let check = 2 * outer.0 + outer.1;
+        assert!(check.as_secs() < 15 * 60, "{check:?}");
+    }
 }

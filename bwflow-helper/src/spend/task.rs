@@ -79,12 +79,13 @@ async fn work<W: World + Sync>(
                     }
                 }
             }
-            None => {
-                // Nothing is left to do: the next configuration starts another guard, unless it is
-                // here already.
-                orders.close();
-                orders.recv().await
-            }
+            // Nothing is left to do. An order that is here already is this guard's; after that, the
+            // next configuration starts another one. Nothing can come in between: who gives orders
+            // does so on this thread.
+            None => match orders.try_recv() {
+                Ok(order) => Some(order),
+                Err(_) => return Ok(()),
+            },
         };
         match order {
             Some(Order::Check(answer)) => {
@@ -156,3 +157,6 @@ fn jittered(usec: i64) -> Duration {
     let more = (usec / 30).max(1);
     Duration::from_micros(usec + RandomState::new().build_hasher().finish() % more)
 }
+
+#[cfg(test)]
+mod tests;

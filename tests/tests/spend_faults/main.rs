@@ -7,11 +7,16 @@
 #![allow(clippy::unwrap_used)]
 
 mod cloud;
+mod full_disk;
+mod hangs;
 mod home;
+mod home_moves;
 mod log;
+mod model;
 mod row;
 mod scene;
 mod time;
+mod weeks;
 
 use std::sync::Arc;
 
