@@ -165,10 +165,49 @@ fn no_answer(error: reqwest::Error) -> NoAnswer {
     } else if error.is_timeout() {
         NoAnswer::TimedOut
     } else if error.is_connect() {
-        NoAnswer::Unreachable(causes(&error))
+        let distrust = distrust(&error);
+        NoAnswer::Unreachable(distrust.map_or_else(|| causes(&error), str::to_owned))
     } else {
         NoAnswer::Broken(causes(&error))
     }
+}
+
+/// Why a certificate was not taken, with its cure.
+fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    use rustls::CertificateError as Bad;
+    let mut cause = Some(error);
+    let bad = loop {
+        let this = cause?;
+        if let Some(error) = this.downcast_ref::<rustls::Error>() {
+            match error {
+                rustls::Error::InvalidCertificate(bad) => break bad,
+                _ => return None,
+            }
+        }
+        let wrapped = this.downcast_ref::<std::io::Error>();
+        // An I/O error does not name what it wraps among its sources.
+        cause = match wrapped.and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => this.source(),
+        };
+    };
+    Some(match bad {
+        Bad::UnknownIssuer => {
+            "its certificate is of an authority that this machine does not trust: put that \
+             authority's certificate into /usr/local/share/ca-certificates (as .crt), run \
+             update-ca-certificates and restart bwflow-helper"
+        }
+        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
+            "its certificate is for another name: use a name that is in the certificate"
+        }
+        Bad::Expired | Bad::ExpiredContext { .. } => {
+            "its certificate has expired: renew it, or set this machine's clock right"
+        }
+        Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
+            "its certificate is not valid yet: set this machine's clock right"
+        }
+        _ => return None,
+    })
 }
 
 /// What went wrong, as the innermost cause says it.

@@ -44,7 +44,9 @@ async fn serve(mut stream: TcpStream, way: Way) -> Option<()> {
     }
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n";
     let mut request = [0; 4096];
-    stream.read(&mut request).await.ok()?;
+    if stream.read(&mut request).await.ok()? == 0 {
+        return None;
+    }
     let slow = match way {
         Way::Silent => return std::future::pending().await,
         Way::Dribbles => {

@@ -206,17 +206,19 @@ async fn every_hour_of_seven_weeks_has_the_tier_that_a_simple_model_says() {
             view.tier.clone(),
             cap.map(|it| it.bytes_per_second),
             view.knowledge.clone(),
-            view.estimate_micros,
+            view.estimate_micros.is_some(),
         );
         let tier = expected.tier.map(|it| TIERS[it]);
-        let micros = |dollars: f64| (dollars * 1e6).round() as i64;
         let wanted = (
             tier.map_or("", |it| it.0).to_owned(),
             tier.and_then(|it| it.1),
             expected.knowledge.to_owned(),
-            expected.estimate.map(micros),
+            expected.estimate.is_some(),
         );
         assert_eq!(found, wanted, "hour {hour}: {view:#?}");
+        let estimate = view.estimate_micros.map_or(0.0, |it| it as f64 / 1e6);
+        let off = estimate - expected.estimate.unwrap_or(0.0);
+        assert!(off.abs() < 1e-6, "hour {hour}: off by {off}: {view:#?}");
         if tiers.last().is_none_or(|(_, last)| *last != view.tier) {
             tiers.push((hour, view.tier.clone()));
         }

@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod cap;
+mod listen;
+mod tls;
+
 use std::time::{Duration, Instant};
 
 use bwflow_tests::fake::fault::{Does, Fault};

@@ -63,7 +63,8 @@ async fn who_is_switched_on_while_it_finishes_goes_on() {
         .with_patience(Pause::none(), Duration::from_secs(2));
     let (shown, mut seen) = watch::channel(None);
     let guard = tokio::spawn(run(guard, given, shown));
-    let is_shown = seen.wait_for(Option::is_some);
+    let is_checked = |it: &Option<SpendView>| it.as_ref().is_some_and(|it| it.checked_at_usec > 0);
+    let is_shown = seen.wait_for(is_checked);
     let is_shown = tokio::time::timeout(Duration::from_secs(10), is_shown).await;
     assert!(is_shown.is_ok_and(|it| it.is_ok()), "it has ended");
     assert!(!orders.is_closed());
