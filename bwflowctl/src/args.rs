@@ -252,7 +252,10 @@ JSON: one document. While the guard is switched off it is {\"version\":1,\"enabl
   next_check, next_cost  when each is due
 Times are RFC 3339 in UTC.
 
-Times in the table are UTC, as the cloud's periods are.";
+Times in the table are UTC, as the cloud's periods are.
+
+What each error means and what mends it, how to set up Azure, Jellyfin and the proxies between them:
+/usr/share/doc/bwflow/spend.md.gz";
 
 /// `bwflowctl spend`.
 #[derive(Debug, ClapArgs)]

@@ -453,6 +453,34 @@ fn the_manual_of_the_configuration_has_every_key() {
     }
 }
 
+/// The package compresses what is longer than a page.
+#[test]
+fn what_the_manual_refers_to_is_in_the_package() {
+    let packed = fs::read_to_string(source().join("contrib/debian/docs")).unwrap();
+    let mut referred = 0;
+    for page in manual_pages() {
+        let text = fs::read_to_string(&page).unwrap().replace("\\-", "-");
+        for rest in text.split("/usr/share/doc/bwflow/").skip(1) {
+            let name = rest.split_whitespace().next().unwrap();
+            if name.starts_with("examples") {
+                continue;
+            }
+            let file = format!("docs/{}", name.trim_end_matches(".gz"));
+            assert!(
+                packed.lines().any(|line| line == file),
+                "{}: {name}",
+                page.display()
+            );
+            assert!(
+                fs::metadata(source().join(&file)).unwrap().len() > 4096,
+                "{file}"
+            );
+            referred += 1;
+        }
+    }
+    assert!(referred >= 3, "{referred}");
+}
+
 #[test]
 fn a_synopsis_shows_what_follows_an_option() {
     for (page, option) in [

@@ -41,7 +41,7 @@ pub(crate) fn trouble(finding: &Finding) -> Trouble {
             "in Jellyfin's dashboard, Networking, LAN networks: add this host's address in the tunnel, \
              and no exclusion (!) that holds it",
         ),
-        other => (format!("{other} {subject}"), "see docs/spend.md"),
+        other => (format!("{other} {subject}"), "see /usr/share/doc/bwflow/spend.md.gz"),
     };
     Trouble {
         found: found.trim_end().to_owned(),
@@ -60,8 +60,8 @@ mod tests {
             ("known-proxies", "", "X-Forwarded-For", "both proxies"),
             ("user-limit", "anna", "`anna`", "Users"),
             ("self-remote", "", "remote client", "LAN networks"),
-            ("of-tomorrow", "x", "of-tomorrow x", "docs/spend.md"),
-            ("of-tomorrow", "", "of-tomorrow", "docs/spend.md"),
+            ("of-tomorrow", "x", "of-tomorrow x", "bwflow/spend.md.gz"),
+            ("of-tomorrow", "", "of-tomorrow", "bwflow/spend.md.gz"),
         ] {
             let told = trouble(&Finding {
                 kind: kind.to_owned(),

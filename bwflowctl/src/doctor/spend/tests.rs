@@ -76,7 +76,7 @@ fn each_reason_is_a_warning_with_its_cure() {
         .into();
     let told = &judge(&view)[2..];
     assert_eq!(told.len(), 2);
-    for (told, cure) in told.iter().zip(["Users", "docs/spend.md"]) {
+    for (told, cure) in told.iter().zip(["Users", "bwflow/spend.md.gz"]) {
         assert_eq!(told.grade, Grade::Warning);
         assert!(told.cure.as_ref().is_some_and(|it| it.contains(cure)));
     }
