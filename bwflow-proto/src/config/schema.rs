@@ -198,6 +198,11 @@ pub(super) fn home(key: &str) -> Option<&'static str> {
     .find_map(|(table, keys)| (is_offered(key) && keys.contains(&key)).then_some(table))
 }
 
+/// The known word for what others call `word`, where no likeness of letters leads there.
+pub(super) fn synonym(word: &str) -> Option<&'static str> {
+    (word == "resource_id").then_some("msi_res_id")
+}
+
 /// The known word that `word` was most likely meant to be.
 pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     // Distances grow with the square of the length, and no word of ours is longer.

@@ -4,7 +4,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Problems, Span};
-use super::schema::{home, is_offered, nearest};
+use super::schema::{home, is_offered, nearest, synonym};
 use crate::units::quoted;
 
 /// One value with the place of its key and its own.
@@ -56,7 +56,9 @@ impl<'a> Section<'a> {
                     .copied()
                     // A misspelt [spend] must not be passed over.
                     .filter(|key| !table.contains_key(*key));
-                found = nearest(word, absent);
+                found = synonym(word)
+                    .filter(|meant| absent.clone().any(|key| key == *meant))
+                    .or_else(|| nearest(word, absent));
                 let hint = hint_for(word, found, name, known);
                 let message = if name.is_empty() && is_table(value.get_ref()) {
                     format!("unknown table {}", quoted(&format!("[{word}]")))

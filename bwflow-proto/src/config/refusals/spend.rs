@@ -116,6 +116,14 @@ fn single_values_are_refused_with_their_cure() {
             "`imds_endpoint` is https, which the identity service does not speak | write imds_endpoint = \"http://169.254.169.254\", or leave it out",
         ),
         (
+            "azure.imds_endpoint = \"http://10.99.0.77\"",
+            "`imds_endpoint` is neither this machine nor 169.254.169.254: the token would cross the network in clear | write imds_endpoint = \"http://169.254.169.254\", or leave it out",
+        ),
+        (
+            "azure.resource_id = \"/subscriptions/x\"",
+            "unknown key `resource_id` in [spend.azure] | did you mean `msi_res_id`?",
+        ),
+        (
             "azure.client_id = \"00000000-0000-0000-0000-000000000000\"\nazure.object_id = \"00000000-0000-0000-0000-000000000000\"",
             "`client_id` and `object_id` exclude each other | keep the one that names the identity, or none for the machine's own",
         ),

@@ -161,6 +161,13 @@ fn imds_endpoint(entry: Entry<'_>, problems: &mut Problems) -> Option<String> {
         problems.error(entry.span(), message, Some(hint));
         return None;
     }
+    if !address.is_on_this_machine() {
+        let message = "`imds_endpoint` is neither this machine nor 169.254.169.254: the token would cross \
+                       the network in clear";
+        let hint = format!("write imds_endpoint = \"{EXAMPLE}\", or leave it out");
+        problems.error(entry.span(), message, Some(hint));
+        return None;
+    }
     Some(address.text())
 }
 
