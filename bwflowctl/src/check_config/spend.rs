@@ -161,12 +161,14 @@ pub(super) fn key_file(config: &Config, files: &Files) -> Option<Problem> {
             Ok(found)
                 if found.permissions().mode() & 0o077 != 0 && !path.contains(".encrypted") =>
             {
+                // A credential is opened by systemd, which does not mind.
+                let refused = named.as_ref().map_or("", |_| ": bwflow-helper refuses it");
                 return note(
                     format!(
-                        "{path} can be read by others (mode {:04o}): the API key is refused",
+                        "others than its owner may use the API key in {path} (mode {:04o}){refused}",
                         found.permissions().mode() & 0o7777
                     ),
-                    format!("chmod 0600 {path}"),
+                    format!("chmod 0600 {path}, and make a new key if somebody may have read it"),
                 );
             }
             Ok(_) => return None,
@@ -176,11 +178,15 @@ pub(super) fn key_file(config: &Config, files: &Files) -> Option<Problem> {
         }
     }
     let path = candidates.first()?;
+    // systemd reads the credential as root, a file of one's own is read by the helper.
+    let owner = named
+        .as_ref()
+        .map_or("", |_| "-o bwflow-helper -g bwflow-helper ");
     note(
         format!("there is no {path}: without an API key Jellyfin cannot be asked anything"),
         format!(
-            "make a key in Jellyfin's dashboard under API Keys and put it there, mode 0600: \
-                 `install -m 0600 /dev/stdin {path}`"
+            "make a key in Jellyfin's dashboard under API Keys, and paste it, then Ctrl-D, into: \
+             `sudo install -D {owner}-m 0600 /dev/stdin {path}`"
         ),
     )
 }
@@ -315,28 +321,41 @@ The spend guard is on: it looks every 1h and asks for the cost every 4h.
         let directory = tempfile::tempdir().unwrap();
         let files = Files::new(directory.path());
         let message = |config: &Config| key_file(config, &files).map(|note| note.message);
+        let hint = |config: &Config| key_file(config, &files).unwrap().hint.unwrap();
         let config = config(TEXT);
         assert!(
             message(&config)
                 .unwrap()
                 .starts_with("there is no /etc/credstore/jellyfin-api-key")
         );
+        assert!(
+            hint(&config)
+                .ends_with("`sudo install -D -m 0600 /dev/stdin /etc/credstore/jellyfin-api-key`")
+        );
         let path = files.path(CREDENTIALS[0]);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, "x").unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
-        assert!(
-            message(&config)
-                .unwrap()
-                .contains("can be read by others (mode 0640)")
+        assert_eq!(
+            message(&config).unwrap(),
+            "others than its owner may use the API key in /etc/credstore/jellyfin-api-key (mode 0640)"
         );
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         assert_eq!(message(&config), None);
         let own = TEXT.to_owned() + "api_key_file = \"/srv/key\"\n";
+        let own = self::config(&own);
+        assert!(message(&own).unwrap().starts_with("there is no /srv/key"));
+        assert!(hint(&own).ends_with(
+            "`sudo install -D -o bwflow-helper -g bwflow-helper -m 0600 /dev/stdin /srv/key`"
+        ));
+        let path = files.path("/srv/key");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "x").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
         assert!(
-            message(&self::config(&own))
+            message(&own)
                 .unwrap()
-                .starts_with("there is no /srv/key")
+                .ends_with("(mode 0644): bwflow-helper refuses it")
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bwflow_proto::config::{Config, load_bytes};
+use bwflow_proto::config::{Config, Problem, Severity, load_bytes};
 use bwflow_proto::ledger::LedgerView;
 use bwflow_proto::units::format_bytes;
 
@@ -31,8 +31,10 @@ pub(super) fn read(path: &Path) -> (Option<Config>, Vec<Finding>) {
             (Some(loaded.config), findings)
         }
         Err(rejected) => {
-            let count = rejected.problems().len();
-            let first = rejected.problems().first();
+            // Remarks stand among them, in the order of the file, and are not what is in the way.
+            let is_error = |problem: &&Problem| problem.severity == Severity::Error;
+            let count = rejected.problems().iter().filter(is_error).count();
+            let first = rejected.problems().iter().find(is_error);
             let first = first.map_or(String::new(), |problem| format!(": {}", problem.message));
             let more = match count {
                 0 | 1 => String::new(),
@@ -150,6 +152,14 @@ mod tests {
             "{findings:?}"
         );
         assert!(findings[0].found.contains(" more)"), "{findings:?}");
+        let noted = "[bandwidth]\nmonthly_budget = \"1 GB\"\npre_charge = \"1 GB\"\n[network]\n\
+                     interface = \"eth0\"\n[alerts]\nat_percent = 5\n";
+        std::fs::write(&path, noted).unwrap();
+        let found = read(&path).1.remove(0).found;
+        assert!(
+            found.ends_with("cannot be used: `at_percent` wants a list of whole numbers"),
+            "{found}"
+        );
     }
 
     #[test]
