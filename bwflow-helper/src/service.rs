@@ -188,20 +188,20 @@ impl Service {
         self.ask(|answer| Request::Adjustments(stretch, answer))
             .await
     }
-    /// What the spend guard knows, has decided and has seen done; empty while it is switched off and
-    /// before its first check. Times (`...USec`, t) are microseconds since the Unix epoch; money
-    /// (`...Micros`, x) is millionths of the unit of Currency (s), left out where it is not known.
-    /// Knowledge (s: "unknown", "stale" or "fresh"); AzureBudgetName (s), FallbackBudgetMicros,
-    /// BudgetMicros, BudgetSource (s: "azure_budget_api", "azure_only_budget" or "fallback"),
-    /// BudgetNote (s); PeriodStartUSec, PeriodEndUSec; CostMicros, CostAtUSec; EstimateMicros,
-    /// UnreportedBytes (t), PricePerGbMicros, BasisPoints (x, hundredths of a percent of the
-    /// budget); Tier (s), TierSinceUSec, TierReason (s), BitrateBitsPerSecond (u, 0 is none), Off
-    /// (b); Interface (s), LinkRateBytesPerSecond (t, 0 is none); JellyfinHost (s), JellyfinPort (q),
-    /// JellyfinState (s: "held", "pending", "unreachable", "foreign", "refused" or "none"),
+
+    /// What the spend guard knows, has decided and has seen done; empty while it is switched off.
+    /// Before the end of the first check CheckedAtUSec is 0. Times (`...USec`, t) are microseconds
+    /// since the Unix epoch; money (`...Micros`, x) is millionths of the unit of Currency (s), left out
+    /// where it is not known. Knowledge (s: "unknown", "stale" or "fresh"); AzureBudgetName (s),
+    /// FallbackBudgetMicros, BudgetMicros, BudgetSource (s: "azure_budget_api", "azure_only_budget" or
+    /// "fallback"), BudgetNote (s); PeriodStartUSec, PeriodEndUSec; CostMicros, CostAtUSec;
+    /// EstimateMicros, UnreportedBytes (t), PricePerGbMicros, BasisPoints (x, hundredths of a percent
+    /// of the budget); Tier (s), TierSinceUSec, TierReason (s), BitrateBitsPerSecond (u, 0 is none),
+    /// Off (b); Interface (s), LinkRateBytesPerSecond (t, 0 is none); JellyfinHost (s), JellyfinPort
+    /// (q), JellyfinState (s: "held", "pending", "unreachable", "foreign", "refused" or "none"),
     /// JellyfinBitrate (x, negative when never read), JellyfinRemoteAccess (s: "yes", "no" or empty),
-    /// JellyfinAtUSec, JellyfinVersion (s), JellyfinError (s), JellyfinErrorSinceUSec, Findings
-    /// (a(ss): kind, subject); CostError (s), CostErrorSinceUSec; CheckedAtUSec, NextCheckUSec,
-    /// NextCostUSec.
+    /// JellyfinAtUSec, JellyfinVersion (s), JellyfinError (s), JellyfinErrorSinceUSec, Findings (a(ss):
+    /// kind, subject); CostError (s), CostErrorSinceUSec; CheckedAtUSec, NextCheckUSec, NextCostUSec.
     #[zbus(property)]
     async fn spend(&self) -> HashMap<String, OwnedVariant> {
         let view = self.spend.borrow().clone();

@@ -109,7 +109,10 @@ fn before_the_first_answer_the_guard_is_said_to_be_on() {
         assert_eq!(told[key], Value::Null, "{key} in {told:#}");
     }
     let shown = table(&scene);
-    assert!(shown.contains("checked    not yet"), "{shown}");
+    assert!(
+        shown.contains("checked    not yet; the first check is under way\n"),
+        "{shown}"
+    );
     let examined = diagnosis(&scene, "spend");
     assert!(
         examined.contains("has not asked for the cost yet"),

@@ -150,11 +150,10 @@ fn jellyfin(view: &SpendView) -> String {
 }
 
 fn checks(view: &SpendView) -> String {
-    let last = match view.checked_at_usec {
-        0 => "not yet".to_owned(),
-        time => in_year(time, &TimeZone::UTC),
-    };
-    let mut text = last;
+    if view.checked_at_usec == 0 {
+        return "not yet; the first check is under way".to_owned();
+    }
+    let mut text = in_year(view.checked_at_usec, &TimeZone::UTC);
     if view.next_check_usec > 0 {
         text.push_str(&format!(
             ", next {}",
@@ -312,7 +311,7 @@ The limit of user `ann?` is above the server's and goes before it. Cure: in
         assert_eq!(
             text,
             "cost       not known for this period\nbudget     not known\nshare      not known\n\
-             tier       none yet\nasked for  nothing\nchecked    not yet\n"
+             tier       none yet\nasked for  nothing\nchecked    not yet; the first check is under way\n"
         );
     }
 }

@@ -42,6 +42,10 @@ fn a_tier_arrives_outlives_every_restart_and_is_taken_back() {
     for _ in 0..3 {
         scene.rig.helper.as_mut().unwrap().kill();
         scene.rig.helper = Some(Process::start(&mut scene.rig.helper_command()));
+        wait_for("the tier that held, before any answer", PATIENCE, || {
+            let shown = scene.shown();
+            (shown.contains("\"medium\"") && shown.contains("\"pending\"")).then_some(())
+        });
         throughout(Duration::from_millis(700), |_| {
             assert!(
                 scene.is_capped("20Mbit"),
