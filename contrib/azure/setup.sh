@@ -46,10 +46,7 @@ while (($#)); do
             usage
             exit 0
             ;;
-        *)
-            usage >&2
-            exit 2
-            ;;
+        *) die "$1: no such argument; --help shows those there are" 2 ;;
     esac
     shift
 done
@@ -75,6 +72,11 @@ change() {
 [[ -n $subscription ]] || die "az knows no subscription: az login"
 of=/subscriptions/$subscription
 [[ $scope == subscription ]] || of+=/resourceGroups/$resource_group
+
+# doing WHAT IS WOULD: says what is being done, or would be.
+doing() {
+    if [[ -n $dry_run ]]; then say "$1: would $3"; else say "$1: $2"; fi
+}
 
 # The budget is looked at first: nothing is changed if it cannot be settled. az rest takes any scope, and
 # the address of the cloud that az is set to.
@@ -104,7 +106,7 @@ if [[ -n $identity ]]; then
     if grep -qixF "$identity" <<<"$present"; then
         say "identity: the machine has it"
     else
-        say "identity: giving it to the machine"
+        doing identity "giving it to the machine" "give it to the machine"
         change "${assign[@]}" --identities "$identity"
     fi
     holder=$(principal)
@@ -113,7 +115,7 @@ else
     if [[ -n $holder ]]; then
         say "identity: the machine has its own"
     else
-        say "identity: giving the machine its own"
+        doing identity "giving the machine its own" "give the machine its own"
         change "${assign[@]}"
         holder=$(principal)
         [[ -n $holder || -z $dry_run ]] || holder='PRINCIPAL-OF-THE-MACHINE'
@@ -131,7 +133,7 @@ fi
 if [[ -n $present ]]; then
     say "role: $ROLE is assigned"
 else
-    say "role: assigning $ROLE at $of"
+    doing role "assigning $ROLE at $of" "assign $ROLE at $of"
     # Without a look at the directory, where a new principal may not be seen yet.
     change az role assignment create --assignee-object-id "$holder" --assignee-principal-type ServicePrincipal \
         --role "$ROLE" --scope "$of"
@@ -142,7 +144,7 @@ if [[ -z $missing ]]; then
     [[ -z $amount || $(printf %.2f "$found") == $(printf %.2f "$amount") ]] ||
         say "budget: that is not $amount; change it in the portal, or delete it and run this again"
 else
-    say "budget: creating $budget"
+    doing budget "creating $budget" "create $budget"
     notifications='{}'
     [[ -z $email ]] || notifications=$(printf '{"actual_GreaterThan_80_Percent":{"enabled":true,"operator":"GreaterThan","threshold":80,"contactEmails":["%s"]}}' "$email")
     # The first period must be the present one, and begin with a month.

@@ -100,8 +100,18 @@ fn the_script_sets_up_what_is_missing_and_nothing_twice() {
 #[test]
 fn a_dry_run_prints_the_commands_and_changes_nothing() {
     let cloud = Cloud::new();
-    let said = cloud.setup(&["--amount", "150", "--dry-run"]);
+    let output = cloud.try_setup(&["--amount", "150", "--dry-run"]);
+    assert!(output.status.success(), "{output:?}");
     assert_eq!(cloud.changes(), [""; 0]);
+    let talk = String::from_utf8(output.stderr).unwrap();
+    for line in [
+        "identity: would give ",
+        "role: would assign ",
+        "budget: would create ",
+    ] {
+        assert!(talk.contains(line), "{talk}");
+    }
+    let said = String::from_utf8(output.stdout).unwrap();
     for command in [
         "az vm identity assign ",
         "az role assignment create ",
@@ -162,6 +172,10 @@ fn what_cannot_be_is_refused_before_anything_changes() {
         (&["--scope", "tenant", "--amount", "1"], "--scope tenant"),
         (&["--email", "x\"y@z", "--amount", "1"], "--email"),
         (&["--amount"], "--amount needs a value"),
+        (
+            &["--resource-groop", "x"],
+            "--resource-groop: no such argument",
+        ),
     ] {
         let said = cloud.refused(options);
         assert!(said.contains(why), "{options:?}: {said}");
