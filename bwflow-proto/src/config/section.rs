@@ -118,8 +118,14 @@ fn hint_for(word: &str, found: Option<&str>, name: &str, known: &[&str]) -> Stri
     let as_table = name.is_empty();
     match (found, home(word)) {
         (Some("link"), _) if as_table => "did you mean `[[link]]`?".to_owned(),
+        (Some("tier"), _) => "did you mean `[[spend.tier]]`?".to_owned(),
         (Some(meant), _) if as_table => format!("did you mean `[{meant}]`?"),
         (Some(meant), _) => format!("did you mean `{meant}`?"),
+        // Its own tables go with this spelling alone, and [spend] beside it would be refused.
+        (None, Some(table)) if name.starts_with("[bandwidth_monitor") => format!(
+            "`{word}` belongs in {table}: write [spend] in place of [bandwidth_monitor]; \
+             bwflow.toml(5) has an example"
+        ),
         (None, Some(table)) => format!("`{word}` belongs in {table}"),
         (None, None) if as_table => {
             let tables = known.join("], [").replace("[link]", "[[link]]");

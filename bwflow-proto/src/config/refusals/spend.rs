@@ -132,6 +132,10 @@ fn single_values_are_refused_with_their_cure() {
             "`budget_name`: `a/b` is no name of a budget | write the name that the portal shows under Cost Management, Budgets",
         ),
         (
+            "tiers = [{ name = \"a\", off = true }]",
+            "unknown key `tiers` in [spend] | did you mean `[[spend.tier]]`?",
+        ),
+        (
             "tier = 5",
             "`tier` must be a list of tables | write [[spend.tier]] and its keys below, once for each tier",
         ),
@@ -233,11 +237,11 @@ fn jellyfin_is_refused_with_its_cure() {
         ),
         (
             "url = \"http://u:geheim@h\"",
-            "`url` holds a user's name or password | write url = \"http://10.0.0.2:8096\"",
+            "`url` holds a user's name or password | write url = \"http://h\"",
         ),
         (
             "url = \"http://h/?api_key=geheim\"",
-            "`url` has a query (from `?` on) | write url = \"http://10.0.0.2:8096\"",
+            "`url` has a query (from `?` on) | write url = \"http://h\"",
         ),
         (
             "url = \"http://h\"\nhost_header = \"http://h\"",
@@ -300,6 +304,14 @@ fn the_script_s_words_are_refused_with_their_cure() {
             "`high` wants a whole number of bits per second, not a string | write high = 2000000 for 2 Mbit/s",
         ),
         (
+            "[bandwidth_monitor.limits]\nhigh = \"4 Mbit/s\"",
+            "`high` wants a whole number of bits per second, not a string | write high = 4000000 for 4 Mbit/s",
+        ),
+        (
+            "price_per_gb = 0.087",
+            "unknown key `price_per_gb` in [bandwidth_monitor] | `price_per_gb` belongs in [spend]: write [spend] in place of [bandwidth_monitor]; bwflow.toml(5) has an example",
+        ),
+        (
             "[bandwidth_monitor.thresholds]\nhigh = 90",
             "thresholds.disabled is 90, but thresholds.high is 90 | high is where quality goes down, disabled where streaming ends: 50 and 90",
         ),
@@ -356,6 +368,10 @@ fn what_should_be_known_is_noted() {
         (
             format!("[spend]\n{on}\njellyfin.url = \"http://jellyfin.example.com\"\n"),
             "note: `url` is not https: the API key crosses the internet in clear",
+        ),
+        (
+            format!("[spend]\n{on}\njellyfin.url = \"http://10.0.0.2/web/index.html\"\n"),
+            "note: `url` is the address of the page that a browser shows, not of the server",
         ),
         (
             format!(

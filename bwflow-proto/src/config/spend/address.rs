@@ -58,6 +58,35 @@ impl Address {
         })
     }
 
+    /// What was meant by what is no address: without the parts that do not belong in one, with
+    /// `scheme` if it has none. Nothing where a password or a key could be taken for a part of it.
+    pub(super) fn meant(text: &str, scheme: &str) -> Option<Self> {
+        let (scheme, rest) = match text.split_once("://") {
+            Some(parts) => parts,
+            // A key has neither of the two.
+            None if text.contains(['.', ':']) => (scheme, text),
+            None => return None,
+        };
+        let place = match rest.split_once('@') {
+            Some((user, place)) if !user.contains(['/', '?', '#']) && !place.contains('@') => place,
+            Some(_) => return None,
+            None => rest,
+        };
+        let end = place.find(['?', '#']).unwrap_or(place.len());
+        let meant = Self::parse(&format!("{scheme}://{}", &place[..end])).ok()?;
+        Some(meant.without_page().unwrap_or(meant))
+    }
+
+    /// The server's address, if this is that of the page which a browser shows.
+    pub(super) fn without_page(&self) -> Option<Self> {
+        let path = self.path.strip_suffix("/index.html").unwrap_or(&self.path);
+        let path = path.strip_suffix("/web")?.to_owned();
+        Some(Self {
+            path,
+            ..self.clone()
+        })
+    }
+
     /// The address in its one form: the scheme in small letters, no slash at its end.
     pub(super) fn text(&self) -> String {
         let scheme = if self.is_encrypted { "https" } else { "http" };
@@ -226,6 +255,32 @@ mod tests {
             ("http://a..b", "has a host that is no name and no address"),
         ] {
             assert_eq!(Address::parse(text), Err(wrong), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_meant_is_told_without_a_secret() {
+        for (text, meant) in [
+            ("10.0.0.2:8080", Some("http://10.0.0.2:8080")),
+            (
+                "http://10.0.0.2:8080/?x=geheim",
+                Some("http://10.0.0.2:8080"),
+            ),
+            (
+                "http://u:geheim@10.0.0.2:8080/j",
+                Some("http://10.0.0.2:8080/j"),
+            ),
+            ("http://h:8096/j/web/#/home", Some("http://h:8096/j")),
+            ("http://h/web/index.html?x#!/home", Some("http://h")),
+            ("http://u:ge@heim@h", None),
+            ("http://u:ge@heim/x@h", None),
+            ("http://u:80?geheim@h", None),
+            ("http://u:geheim?x", None),
+            ("0123456789abcdef0123456789abcdef", None),
+            ("ftp://h", None),
+        ] {
+            let told = Address::meant(text, "http").map(|it| it.text());
+            assert_eq!(told.as_deref(), meant, "{text}");
         }
     }
 

@@ -171,12 +171,19 @@ fn imds_endpoint(entry: Entry<'_>, problems: &mut Problems) -> Option<String> {
     Some(address.text())
 }
 
-/// A base address; what is wrong is reported without repeating it.
+/// A base address; what is wrong is reported without repeating more of it than a right one has.
 pub(super) fn address(entry: Entry<'_>, example: &str, problems: &mut Problems) -> Option<Address> {
-    let read = Address::parse(text(entry, example, problems)?.trim());
-    read.map_err(|wrong| {
-        let hint = format!("write {} = \"{example}\"", entry.key);
-        problems.error(entry.span(), format!("`{}` {wrong}", entry.key), Some(hint));
-    })
-    .ok()
+    let written = text(entry, example, problems)?.trim();
+    Address::parse(written)
+        .map_err(|wrong| {
+            let scheme = example.split("://").next().unwrap_or_default();
+            let meant = Address::meant(written, scheme).map(|it| it.text());
+            let hint = format!(
+                "write {} = \"{}\"",
+                entry.key,
+                meant.as_deref().unwrap_or(example)
+            );
+            problems.error(entry.span(), format!("`{}` {wrong}", entry.key), Some(hint));
+        })
+        .ok()
 }

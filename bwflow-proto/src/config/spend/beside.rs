@@ -11,7 +11,7 @@ use crate::config::schema;
 use crate::config::section::{Entry, Section};
 use crate::config::value::{Given, digits, wrong_type};
 use crate::money::Money;
-use crate::units::Decimal;
+use crate::units::{Decimal, format_bit_rate, parse_bit_rate};
 
 /// What the table says of budget and tiers.
 pub(super) struct Beside {
@@ -114,7 +114,12 @@ fn is_zero(entry: Entry<'_>) -> bool {
 /// Bits per second as a plain number.
 fn bits(entry: Entry<'_>, problems: &mut Problems) -> Option<u32> {
     let DeValue::Integer(_) = entry.value.get_ref() else {
-        let hint = format!("write {} = 2000000 for 2 Mbit/s", entry.key);
+        let meant = match entry.value.get_ref() {
+            DeValue::String(text) => parse_bit_rate(text).ok().filter(|bits| *bits > 0),
+            _ => None,
+        };
+        let bits = meant.unwrap_or(2_000_000);
+        let hint = format!("write {} = {bits} for {}", entry.key, format_bit_rate(bits));
         wrong_type(entry, "a whole number of bits per second", hint, problems);
         return None;
     };

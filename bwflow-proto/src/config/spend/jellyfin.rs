@@ -62,6 +62,11 @@ pub(super) fn read(
 
 fn url(entry: Entry<'_>, problems: &mut Problems) -> Option<String> {
     let address = address(entry, "http://10.0.0.2:8096", problems)?;
+    if let Some(server) = address.without_page() {
+        let message = "`url` is the address of the page that a browser shows, not of the server";
+        let hint = format!("write url = \"{}\"", server.text());
+        problems.note(entry.span(), message, Some(hint));
+    }
     if !address.is_encrypted && address.is_public() {
         let message = "`url` is not https: the API key crosses the internet in clear";
         let hint = "write https://…, or an address behind a tunnel".to_owned();
