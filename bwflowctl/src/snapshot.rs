@@ -90,6 +90,16 @@ impl LinkRecord {
         }
     }
 
+    /// That the spend guard caps it, if it does.
+    pub(crate) fn cap_note(&self) -> Option<String> {
+        let holds = matches!(
+            self.state.parse(),
+            Ok(LinkState::Armed | LinkState::Throttled)
+        );
+        let note = || printable(&format!("{}: {}", self.interface, self.reason()));
+        (holds && self.is_capped()).then(note)
+    }
+
     /// Whether what holds the link is the cap that its grant has while bytes are left. One below what
     /// drips in does so in the state of a link whose budget is used up.
     fn is_capped(&self) -> bool {
@@ -151,6 +161,8 @@ impl LinkRecord {
             return claim.expires_usec;
         }
         match (self.state.parse(), &self.ledger) {
+            // The guard's cap ends when the cost lets it, not with the link's period.
+            _ if self.is_capped() => 0,
             (Ok(LinkState::Armed | LinkState::Throttled), Some(ledger)) => ledger.period_end_usec,
             _ => 0,
         }
@@ -297,22 +309,23 @@ mod tests {
 
     #[test]
     fn a_cap_of_the_spend_guard_is_told_from_a_budget_that_runs_out() {
-        let reason_in = |state: &str, available_bytes, limit_bytes_per_second| {
-            let link = LinkRecord {
-                state: state.to_owned(),
-                limit_bytes_per_second,
-                ledger: Some(LedgerView {
-                    available_bytes,
-                    ..LedgerView::default()
-                }),
-                grant: Some(Grant {
-                    peak_bytes_per_second: 2_500_000,
-                    ..Grant::default()
-                }),
-                ..LinkRecord::default()
-            };
-            link.reason()
+        let link_in = |state: &str, available_bytes, limit_bytes_per_second| LinkRecord {
+            interface: "wan0".to_owned(),
+            state: state.to_owned(),
+            limit_bytes_per_second,
+            ledger: Some(LedgerView {
+                available_bytes,
+                period_end_usec: 7,
+                ..LedgerView::default()
+            }),
+            grant: Some(Grant {
+                peak_bytes_per_second: 2_500_000,
+                ..Grant::default()
+            }),
+            ..LinkRecord::default()
         };
+        let reason_in =
+            |state: &str, available_bytes, limit| link_in(state, available_bytes, limit).reason();
         let capped = "capped to 20 Mbit/s by the spend guard, see `bwflowctl spend`";
         assert_eq!(reason_in("armed", 1, 2_500_000), capped);
         assert_eq!(
@@ -324,6 +337,12 @@ mod tests {
             reason_in("throttled", 0, 2_500_000),
             "all that has accrued is used"
         );
+        let held = link_in("armed", 1, 2_500_000);
+        assert_eq!(held.cap_note(), Some(format!("wan0: {capped}")));
+        assert_eq!(held.until_usec(), 0, "not the end of the link's period");
+        let slow = link_in("armed", 1, 8_000);
+        assert_eq!((slow.cap_note(), slow.until_usec()), (None, 7));
+        assert_eq!(link_in("overridden", 1, 2_500_000).cap_note(), None);
     }
 
     #[test]

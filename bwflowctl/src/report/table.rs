@@ -22,6 +22,7 @@ pub(super) fn render(links: &[LinkRecord], color: bool) -> String {
         .iter()
         .flat_map(by_hand::notes)
         .chain(faults)
+        .chain(links.iter().filter_map(LinkRecord::cap_note))
         .collect();
     grids.map(|grid| grid.render(color)).join("\n") + &by_hand::paragraph(&notes)
 }
@@ -208,6 +209,19 @@ pub(super) mod tests {
             ledger,
             ..LinkRecord::default()
         }
+    }
+
+    #[test]
+    fn a_link_that_the_spend_guard_caps_says_so() {
+        let mut capped = record("eth0", "armed", Some(ledger()));
+        capped.limit_bytes_per_second = 2_500_000;
+        capped.grant = Some(bwflow_proto::grant::Grant {
+            peak_bytes_per_second: 2_500_000,
+            ..Default::default()
+        });
+        let text = render(&[capped], false);
+        let note = "\neth0: capped to 20 Mbit/s by the spend guard, see `bwflowctl spend`\n";
+        assert!(text.ends_with(note), "{text}");
     }
 
     #[test]
