@@ -161,7 +161,7 @@ fn no_answer(error: reqwest::Error) -> NoAnswer {
     let error = error.without_url();
     // Without a connection there is nobody to be slow.
     if error.is_connect() && error.is_timeout() {
-        NoAnswer::Unreachable("no connection in time".to_owned())
+        NoAnswer::Unreachable("no connection in time, or its name is not known in time".to_owned())
     } else if error.is_timeout() {
         NoAnswer::TimedOut
     } else if error.is_connect() {
@@ -172,7 +172,7 @@ fn no_answer(error: reqwest::Error) -> NoAnswer {
     }
 }
 
-/// Why a certificate was not taken, with its cure.
+/// Why there is no trust: what is wrong with the certificate, or that there is none, with its cure.
 fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     use rustls::CertificateError as Bad;
     let mut cause = Some(error);
@@ -181,6 +181,9 @@ fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
         if let Some(error) = this.downcast_ref::<rustls::Error>() {
             match error {
                 rustls::Error::InvalidCertificate(bad) => break bad,
+                rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => {
+                    return Some("the address says https, but this port speaks plain http");
+                }
                 _ => return None,
             }
         }
@@ -217,4 +220,39 @@ fn causes(error: &dyn std::error::Error) -> String {
         innermost = source;
     }
     innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use reqwest::Method;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_plain_port_behind_an_https_address_is_called_that() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}/", server.local_addr().unwrap());
+        let second = Duration::from_secs(5);
+        let http = Http::new(Patience {
+            connect: second,
+            total: second,
+        });
+        let request = Request::new(Method::GET, url.parse().unwrap());
+        let http = http.unwrap();
+        let answer = async {
+            let (mut stream, _) = server.accept().await.unwrap();
+            let heard = stream.read(&mut [0; 4096]).await.unwrap();
+            assert!(heard > 0);
+            let refusal = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(refusal).await.unwrap();
+            stream
+        };
+        let (error, _stream) = tokio::join!(http.send(request), answer);
+        let text = error.err().unwrap().to_string();
+        assert!(text.contains("this port speaks plain http"), "{text}");
+    }
 }

@@ -188,10 +188,25 @@ fn trouble(question: &Question<'_>, answer: &Answer, token: Option<&Token>) -> T
         _ => Trouble::definite(
             TroubleKind::Refused,
             format!(
-                "Azure does not tell {subject} of {scope} ({}): {says}",
-                status.as_u16()
+                "Azure does not tell {subject} of {scope} ({}): {says}{}",
+                status.as_u16(),
+                cure(&code)
             ),
         ),
+    }
+}
+
+/// What mends an error that comes from the configuration; else nothing.
+fn cure(code: &str) -> &'static str {
+    match code {
+        "SubscriptionNotFound" | "InvalidSubscriptionId" => {
+            " - `subscription_id` in [spend.azure] must be a subscription of the tenant of the \
+             machine's identity"
+        }
+        "ResourceGroupNotFound" => {
+            " - `resource_group` in [spend.azure] must be one of this subscription"
+        }
+        _ => "",
     }
 }
 

@@ -62,11 +62,7 @@ impl Imds {
         let mut url = self.at(&["metadata", "identity", "oauth2", "token"], TOKEN_VERSION)?;
         url.query_pairs_mut().append_pair("resource", resource);
         if let Some(identity) = &self.identity {
-            let (name, value) = match identity {
-                Identity::Client(id) => ("client_id", id),
-                Identity::Object(id) => ("object_id", id),
-                Identity::Resource(id) => ("msi_res_id", id),
-            };
+            let (name, value) = parameter(identity);
             url.query_pairs_mut().append_pair(name, value);
         }
         let answer = self.ask(&url, allowance).await?;
@@ -136,8 +132,8 @@ impl Imds {
             return Trouble::passing(
                 TroubleKind::Identity,
                 format!(
-                    "Azure's identity service at {place} {error}; there is one on every machine of \
-                     Azure, so that this is none, or a firewall stands between"
+                    "Azure's identity service at {place} {error}; this is not a machine in Azure, \
+                     or a firewall on it stands between"
                 ),
             );
         }
@@ -173,13 +169,26 @@ impl Imds {
                 TroubleKind::Unreachable,
                 format!("Azure's identity service at {place} fails ({status}: {says})"),
             ),
-            _ => Trouble::definite(
-                TroubleKind::Identity,
-                format!(
-                    "Azure's identity service gives no token ({status}: {says}); the machine needs a \
-                     managed identity, and where it has several, `client_id` in [spend.azure] says which"
-                ),
-            ),
+            _ => {
+                let cure = self.identity.as_ref().map_or_else(
+                    || {
+                        "the machine needs a managed identity, and where it has several, `client_id` \
+                         in [spend.azure] says which"
+                            .to_owned()
+                    },
+                    |identity| {
+                        let (key, _) = parameter(identity);
+                        format!(
+                            "is `{key}` in [spend.azure] that of an identity of this machine? (az vm \
+                             identity show)"
+                        )
+                    },
+                );
+                Trouble::definite(
+                    TroubleKind::Identity,
+                    format!("Azure's identity service gives no token ({status}: {says}); {cure}"),
+                )
+            }
         }
     }
 
@@ -190,5 +199,14 @@ impl Imds {
 
     fn place(&self) -> String {
         self.base.origin().ascii_serialization()
+    }
+}
+
+/// How an identity is asked for; the configuration's keys have the same names.
+fn parameter(identity: &Identity) -> (&'static str, &str) {
+    match identity {
+        Identity::Client(id) => ("client_id", id),
+        Identity::Object(id) => ("object_id", id),
+        Identity::Resource(id) => ("msi_res_id", id),
     }
 }

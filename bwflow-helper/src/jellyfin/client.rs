@@ -174,6 +174,7 @@ fn judge(answer: &Answer, is_get: bool, path: &'static str) -> Result<(), Proble
         _ if status.is_success() => Ok(()),
         StatusCode::UNAUTHORIZED => Err(Problem::WrongKey),
         StatusCode::FORBIDDEN => Err(Problem::Forbidden),
+        StatusCode::MISDIRECTED_REQUEST => Err(Problem::Misdirected),
         StatusCode::NOT_FOUND if is_get => Err(Problem::Absent(path)),
         StatusCode::SERVICE_UNAVAILABLE => Err(unavailable(answer)),
         StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
@@ -256,6 +257,8 @@ mod tests {
     fn each_status_says_what_to_do() {
         for (problem, words) in [
             (judged(401, &[], ""), "API Keys"),
+            (judged(401, &[], ""), "systemctl restart bwflow-helper"),
+            (judged(421, &[], ""), "host_header"),
             (judged(403, &[], ""), "403"),
             (judged(404, &[], "x"), "`/Path`"),
             (judged(502, &[], "<html>"), "proxy"),

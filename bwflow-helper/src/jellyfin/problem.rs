@@ -8,7 +8,10 @@ use super::outcome::State;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Problem {
     /// Nobody answers there.
-    #[error("Jellyfin {0}")]
+    #[error(
+        "Jellyfin {0}; are host and port of url in [spend.jellyfin] right, is the way there up, and \
+         does Jellyfin run?"
+    )]
     Unreachable(String),
     /// A proxy answers, the server behind it does not.
     #[error("the proxy before Jellyfin answers {0}: Jellyfin itself cannot be reached")]
@@ -31,7 +34,8 @@ pub(super) enum Problem {
     /// 401.
     #[error(
         "Jellyfin does not know this API key: make one in its dashboard under API Keys, and put it where \
-         bwflow-helper reads it"
+         bwflow-helper reads it; one in /etc/credstore is read only at the start (systemctl restart \
+         bwflow-helper)"
     )]
     WrongKey,
     /// 403.
@@ -40,6 +44,12 @@ pub(super) enum Problem {
          and a proxy that lets bwflow through"
     )]
     Forbidden,
+    /// 421.
+    #[error(
+        "a proxy before Jellyfin has no site of this name (421): host_header in [spend.jellyfin] has to \
+         be the name that it knows"
+    )]
+    Misdirected,
     /// 3xx, never followed.
     #[error(
         "it redirects to `{0}`: url in [spend.jellyfin] needs Jellyfin's base path, another host or https"
@@ -61,7 +71,7 @@ pub(super) enum Problem {
     #[error("Jellyfin's setup wizard has not been completed, so nothing is changed there")]
     NotSetUp,
     /// Any other status.
-    #[error("Jellyfin answers {0}")]
+    #[error("Jellyfin or a proxy before it answers {0}: see their logs")]
     Status(u16),
     /// It took the document, and has kept another value.
     #[error("Jellyfin said yes to {name} = {wanted}, but still has {present}")]

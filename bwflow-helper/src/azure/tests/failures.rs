@@ -24,7 +24,8 @@ const FAILURES: &str = "
     403 AuthorizationFailed        -                      | Denied! 1      | role \"Cost Management Reader\" there
     401 ExpiredAuthenticationToken -                      | Denied! 2      | not even a new one
     400 400                        -                      | Refused! 1     | (400): It is so.
-    404 SubscriptionNotFound       -                      | Refused! 1     | (404): SubscriptionNotFound: It is so.
+    404 SubscriptionNotFound       -                      | Refused! 1     | (404): SubscriptionNotFound: It is so. - `subscription_id` in
+    404 ResourceGroupNotFound      -                      | Refused! 1     | (404): ResourceGroupNotFound: It is so. - `resource_group` in
     302 -                          location=/x            | Refused! 1     | (302)
     429 429                        retry-after=32         | Throttled 3    | asked too often for the cost: It is so.
     429 429                        QPU-retry-after=600    | Throttled 1    | too often

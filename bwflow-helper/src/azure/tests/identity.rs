@@ -140,6 +140,24 @@ async fn what_the_service_says_is_shown() {
 }
 
 #[tokio::test]
+async fn an_identity_that_the_machine_has_not_is_named_by_its_key() {
+    let body = json!({ "error": "invalid_request", "error_description": "Identity not found" });
+    for (identity, key) in [
+        (Identity::Client("a".to_owned()), "is `client_id` in"),
+        (Identity::Resource("/r".to_owned()), "is `msi_res_id` in"),
+    ] {
+        let config = config::Azure {
+            identity: Some(identity),
+            ..config()
+        };
+        let body = body.clone();
+        let mut world = World::bare(&config, move |_, _| says(400, &body)).await;
+        let trouble = world.azure.cost(&budget()).await.unwrap_err();
+        assert!(trouble.text.contains(key), "{trouble}");
+    }
+}
+
+#[tokio::test]
 async fn nonsense_of_the_service_is_trouble_without_a_token_in_it() {
     for body in [
         json!({}),
@@ -188,7 +206,7 @@ async fn a_machine_elsewhere_is_told_that_it_is() {
     assert!(
         trouble
             .text
-            .contains("there is one on every machine of Azure, so that this is none"),
+            .contains("this is not a machine in Azure, or a firewall"),
         "{trouble}"
     );
 }
