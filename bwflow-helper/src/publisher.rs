@@ -21,6 +21,10 @@ use zbus::{Connection, connection};
 use crate::service::{Error, Refresh, Request, Service};
 use crate::top_ups::TopUps;
 
+mod caution;
+
+use caution::Caution;
+
 /// How long the daemon may take to answer a call.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest message that is taken, bytes. Of those that are meant for us, the daemon's list of a
@@ -36,6 +40,8 @@ const NAME_RETRY: Duration = Duration::from_secs(10);
 pub enum Command {
     /// Exactly these links are looked after; the daemon is to forget all others.
     Links(Vec<String>),
+    /// The cap of this link may only be tightened until something else is said, or of none.
+    Tighten(Option<String>),
     /// The latest figures of a link.
     Figures(String, Box<(Grant, LedgerView)>),
     /// Say how much of these links' traffic was excluded; nothing while the daemon does not answer.
@@ -60,6 +66,7 @@ struct Desired {
     tidy: bool,
     waiting: Vec<Refresh>,
     asked: Vec<(Vec<String>, oneshot::Sender<Exclusions>)>,
+    caution: Caution,
 }
 
 #[derive(Debug, Default)]
@@ -89,6 +96,7 @@ impl Desired {
                     figures.delivered = false;
                 }
             }
+            Command::Tighten(link) => self.caution.set(link),
             Command::Excluded(names, answer) => self.asked.push((names, answer)),
             Command::Flush(answer) => self.waiting.push(answer),
         }
@@ -234,6 +242,7 @@ async fn serve(
                     outcome = deliver(connection, desired, top_ups).await;
                 }
             }
+            desired.caution.remind(requests);
             match &outcome {
                 Ok(()) => said.clear(),
                 Err(error) => {
@@ -375,9 +384,10 @@ async fn deliver(
         .await?;
     for (name, figures) in &mut desired.links {
         if let (false, Some(latest)) = (figures.delivered, &figures.latest) {
-            let (grant, ledger) = &**latest;
-            enforcer.set_grant(name, grant.clone()).await?;
-            enforcer.publish_ledger(name, ledger.clone()).await?;
+            let (mut grant, ledger) = (**latest).clone();
+            desired.caution.temper(connection, name, &mut grant).await?;
+            enforcer.set_grant(name, grant).await?;
+            enforcer.publish_ledger(name, ledger).await?;
             figures.delivered = true;
         }
     }

@@ -5,6 +5,7 @@ use tokio::sync::{mpsc, watch};
 use bwflow_proto::spend::SpendView;
 
 use super::{Helper, complain};
+use crate::publisher::Command;
 use crate::service::{Error, Reply, Request};
 use crate::spend::guard::Guard;
 use crate::spend::task::{self, Order};
@@ -15,6 +16,8 @@ pub(super) struct Room {
     requests: mpsc::Sender<Request>,
     orders: Option<mpsc::UnboundedSender<Order>>,
     shown: watch::Sender<Option<SpendView>>,
+    /// Whether the cap was decided on by what the cloud has said since the start.
+    is_sure: bool,
 }
 
 impl Room {
@@ -23,6 +26,7 @@ impl Room {
             requests,
             orders: None,
             shown: watch::Sender::new(None),
+            is_sure: false,
         }
     }
 
@@ -44,6 +48,7 @@ impl Helper {
     /// Starts the guard if there is something to look after, and puts the cap in force that it had
     /// decided on. While it is switched off there is nothing of it.
     pub(super) fn start_guard(&mut self) {
+        self.say_caution();
         let directory = self.args.state_directory();
         if !Guard::<Loop>::is_needed(&directory, self.books.config()) {
             return;
@@ -59,6 +64,7 @@ impl Helper {
 
     /// Lets the guard follow the configuration in force.
     pub(super) fn reconfigure_guard(&mut self) {
+        self.say_caution();
         let config = Box::new(self.books.config().clone());
         if self.guard.order(Order::Reconfigure(config)).is_err() {
             self.start_guard();
@@ -81,7 +87,23 @@ impl Helper {
                 }
                 let _ = answer.send(());
             }
+            Ask::Sure(answer) => {
+                if !self.guard.is_sure {
+                    self.guard.is_sure = true;
+                    self.say_caution();
+                    self.published.clear();
+                    self.look(true).await;
+                }
+                let _ = answer.send(());
+            }
         }
+    }
+
+    /// Which cap may only be tightened: the guard's, while it goes on memory alone.
+    fn say_caution(&self) {
+        let spend = self.books.config().spend.as_ref();
+        let link = spend.filter(|_| !self.guard.is_sure);
+        self.send(Command::Tighten(link.and_then(|it| it.interface.clone())));
     }
 
     /// Has the guard look now.

@@ -192,7 +192,8 @@ impl<W: World> Guard<W> {
         // What was decided before holds while the cloud thinks about its answer.
         let held = in_force(config, &self.record.standing);
         self.world.cap(cap(config, held).as_ref()).await;
-        if asking::wait_usec(config, &self.record, &clock, occasion) == 0 {
+        let asks = asking::wait_usec(config, &self.record, &clock, occasion) == 0;
+        if asks {
             self.ask(config, &clock).await;
         }
         let clock = self.now().unwrap_or(clock);
@@ -203,6 +204,9 @@ impl<W: World> Guard<W> {
         self.save(clock.usec);
         let tier = in_force(config, &self.record.standing).cloned();
         self.world.cap(cap(config, tier.as_ref()).as_ref()).await;
+        if asks && self.record.asking.failures == 0 && decision.known.may_raise {
+            self.world.is_sure().await;
+        }
         self.hold_media(config, tier.as_ref()).await;
         let clock = self.now().unwrap_or(clock);
         self.save(clock.usec);

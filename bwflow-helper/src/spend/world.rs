@@ -31,6 +31,11 @@ pub trait World: Send {
 
     /// Caps this link and no other, or none.
     fn cap(&self, cap: Option<&Cap>) -> impl Future<Output = ()> + Send;
+
+    /// The cap was decided on by what the cloud has said just now, and no longer on memory alone.
+    fn is_sure(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 }
 
 /// What is asked of the loop that owns the ledger.
@@ -40,6 +45,8 @@ pub enum Ask {
     Sent(String, i64, oneshot::Sender<Option<u64>>),
     /// See [`World::cap`]; answered when the publisher has the new grants.
     Cap(Option<Cap>, oneshot::Sender<()>),
+    /// See [`World::is_sure`].
+    Sure(oneshot::Sender<()>),
 }
 
 /// The loop that owns the ledger, and the kernel's clocks.
@@ -81,5 +88,9 @@ impl World for Loop {
     async fn cap(&self, cap: Option<&Cap>) {
         let cap = cap.cloned();
         self.ask(|answer| Ask::Cap(cap, answer)).await;
+    }
+
+    async fn is_sure(&self) {
+        self.ask(Ask::Sure).await;
     }
 }

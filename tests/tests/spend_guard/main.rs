@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cap;
+mod forgetful;
 mod listen;
 mod tls;
 
