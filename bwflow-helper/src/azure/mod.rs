@@ -64,6 +64,8 @@ pub struct Azure {
     machine: Option<Machine>,
     /// The cloud's clock, and when it showed that.
     clock: Option<(i64, Instant)>,
+    /// What it showed first and last in the answers to the present question.
+    told: Option<(i64, i64)>,
     pause: Pause,
 }
 
@@ -112,6 +114,7 @@ impl Azure {
             arm: Arm::new(imds)?,
             machine: None,
             clock: None,
+            told: None,
             pause: Pause::default(),
         })
     }
@@ -141,7 +144,14 @@ impl Azure {
         within(LONGEST, self.ask_cost(budget)).await
     }
 
+    /// The earliest and the latest time of the answers to the last question, by the cloud's clock,
+    /// microseconds since the Unix epoch.
+    pub const fn told(&self) -> Option<(i64, i64)> {
+        self.told
+    }
+
     async fn ask_budget(&mut self) -> Result<Budget, Trouble> {
+        self.told = None;
         let mut allowance = Allowance::new(LONGEST_WAIT, self.pause.clone());
         let Place { endpoint, scope } = self.place(&mut allowance).await?;
         let path = ["providers", "Microsoft.Consumption", "budgets"];
@@ -178,6 +188,7 @@ impl Azure {
     }
 
     async fn ask_cost(&mut self, budget: &Budget) -> Result<Cost, Trouble> {
+        self.told = None;
         let mut allowance = Allowance::new(LONGEST_WAIT, self.pause.clone());
         let endpoint = self.place(&mut allowance).await?.endpoint;
         let scope = Scope::parse(&budget.scope).map_err(refused)?;
@@ -264,6 +275,8 @@ impl Azure {
             .date_usec()
             .ok_or_else(|| invalid("an answer without its time"))?;
         self.clock = Some((usec, Instant::now()));
+        let (first, last) = self.told.unwrap_or((usec, usec));
+        self.told = Some((first.min(usec), last.max(usec)));
         Ok(usec)
     }
 

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use super::failing::note;
 use super::guard::Guard;
+use super::knowledge::doubt;
 use super::moment::Moment;
 use super::record::KnownBudget;
 use super::world::World;
@@ -39,6 +40,7 @@ impl<W: World> Guard<W> {
         };
         let budget = within(self.patience, azure.budget()).await;
         let budget = budget.and_then(|budget| fitting(budget, &config.currency));
+        let budget = budget.and_then(|budget| self.believed(&azure, budget));
         if let (Err(_), Some(known)) = (&budget, &mut self.record.budget) {
             known.is_confirmed = false;
         }
@@ -49,12 +51,25 @@ impl<W: World> Guard<W> {
             Some(known) => {
                 let cost = within(self.patience, azure.cost(&known.budget)).await;
                 cost.and_then(|cost| of_currency(cost, &config.currency))
+                    .and_then(|cost| self.believed(&azure, cost))
                     .map(|cost| self.take_in(&cost))
             }
             None => Ok(()),
         };
         self.azure = Some(azure);
         budget.and(cost)
+    }
+
+    /// What was told, unless it is of a time at which it cannot have been told.
+    fn believed<T>(&self, azure: &Azure, told: T) -> Result<T, Trouble> {
+        let (Some((first, last)), Some(clock)) = (azure.told(), self.now()) else {
+            return Ok(told);
+        };
+        let doubt = |usec| doubt(&self.record, usec, &clock);
+        match doubt(first).or_else(|| doubt(last)) {
+            Some(text) => Err(Trouble::passing(TroubleKind::Invalid, text)),
+            None => Ok(told),
+        }
     }
 
     fn accept(&mut self, budget: Budget) {

@@ -25,13 +25,19 @@ impl Moment {
         }
     }
 
+    /// Whether it was in the boot of these clocks.
+    pub fn is_of_boot(&self, clock: &Clock) -> bool {
+        self.boot == *clock.boot
+    }
+
     /// How long ago it was, microseconds, never negative: by the clock that never steps where that
-    /// counts from the same boot, else by the wall clock.
+    /// counts from the same boot, else by the wall clock, and then at least as long as this boot lasts.
     pub fn age_usec(&self, clock: &Clock) -> i64 {
-        let age = if self.boot == *clock.boot {
+        let age = if self.is_of_boot(clock) {
             clock.boottime_usec.saturating_sub(self.boottime_usec)
         } else {
-            clock.usec.saturating_sub(self.usec)
+            let age = clock.usec.saturating_sub(self.usec);
+            age.max(clock.boottime_usec)
         };
         age.max(0)
     }
@@ -55,6 +61,10 @@ mod tests {
         assert_eq!(then.age_usec(&clock("a", 130, 9_000_000)), 30);
         assert_eq!(then.age_usec(&clock("a", 130, 0)), 30);
         assert_eq!(then.age_usec(&clock("b", 7, 5_040)), 40);
-        assert_eq!(then.age_usec(&clock("b", 7, 10)), 0);
+        assert_eq!(
+            then.age_usec(&clock("b", 7, 10)),
+            7,
+            "it has run for so long"
+        );
     }
 }

@@ -10,9 +10,8 @@ use crate::azure::{Budget, Cost};
 use crate::jellyfin::Owned;
 use crate::period::Period;
 
-/// All of it. What a file of before does not have is as it is at the first start.
+/// All of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
 pub struct Record {
     /// Whom the figures are of: what was asked, and in which currency. Another one's are of no use.
     pub source: String,

@@ -175,6 +175,7 @@ mod tests {
             "{",
             "[]",
             "{\"version\": 1, \"standing\": 7}",
+            "{\"version\": 1}",
             "\u{0}\u{0}",
         ] {
             let directory = tempfile::tempdir().unwrap();

@@ -97,5 +97,53 @@ pub(super) fn rows() -> Vec<Row> {
         })
         .during(HIGH)
         .may_rise(),
+        misdated("an answer of the second", "Mon, 02 Nov 2026 00:30:00 GMT"),
+        misdated("an answer of last month", "Sat, 31 Oct 2026 12:00:00 GMT"),
+        misdated(
+            "an answer of years to come",
+            "Fri, 03 Dec 2032 12:00:00 GMT",
+        ),
+        misdated(
+            "an answer of two hours ago",
+            "Sun, 22 Nov 2026 14:00:00 GMT",
+        ),
+        misdated(
+            "an answer of the second, after a restart",
+            "Mon, 02 Nov 2026 00:30:00 GMT",
+        )
+        .restarted(),
+        Row::new("an answer of the second, after a boot", |scene| {
+            scene.reboot();
+            date(scene, "Mon, 02 Nov 2026 00:30:00 GMT");
+        })
+        .mended(undated),
+        Row::new(
+            "an answer of the second, and nothing is remembered",
+            |scene| {
+                scene.with_file(|file| fs::write(file, "").unwrap());
+                date(scene, "Mon, 02 Nov 2026 00:30:00 GMT");
+            },
+        )
+        .during(OFF)
+        .mended(undated)
+        .after(FORGOTTEN),
+        Row::new("the clock goes back, and the machine boots", |scene| {
+            scene.step_clock(-40 * DAY);
+            scene.reboot();
+        })
+        .mended(|scene| scene.step_clock(40 * DAY)),
     ]
+}
+
+fn date(scene: &Scene, date: &'static str) {
+    scene.set(|state| state.date = Some(date.to_owned()));
+}
+
+fn undated(scene: &mut Scene) {
+    scene.set(|state| state.date = None);
+}
+
+/// The cloud's answers have this date.
+fn misdated(name: &'static str, at: &'static str) -> Row {
+    Row::new(name, move |scene| date(scene, at)).mended(undated)
 }
