@@ -125,6 +125,14 @@ impl Answer {
     /// # Errors
     /// What is there instead, without quoting it: it may hold secrets.
     pub fn json(&self) -> Result<serde_json::Value, String> {
+        self.read()
+    }
+
+    /// The same, of only what is needed of it.
+    ///
+    /// # Errors
+    /// As those of [`Self::json`].
+    pub fn read<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, String> {
         let media = self.headers.get(CONTENT_TYPE);
         let media = media.and_then(|it| it.to_str().ok()).unwrap_or("");
         let media = media.split(';').next().unwrap_or("").trim();

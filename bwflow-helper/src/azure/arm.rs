@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::endpoint::Scope;
 use super::imds::Imds;
+use super::page;
 use super::retry::{self, Allowance};
 use super::said::said;
 use super::token::Token;
@@ -114,6 +115,11 @@ impl Arm {
         trouble(question, answer, self.token.as_ref())
     }
 
+    /// The token that is in use, to take it out of texts.
+    pub(super) fn secret(&self) -> Option<&str> {
+        self.token.as_ref().map(Token::secret)
+    }
+
     async fn token(&mut self, resource: &str, allowance: &mut Allowance) -> Result<Token, Trouble> {
         if let Some(token) = self.token.as_ref().filter(|it| it.is_good()) {
             return Ok(token.clone());
@@ -147,7 +153,7 @@ fn request(question: &Question<'_>, token: &Token) -> Request {
 
 /// The code of an error's body; empty where there is none.
 fn code(answer: &Answer) -> String {
-    let body = answer.json().unwrap_or_default();
+    let body = page::small(answer).unwrap_or_default();
     let code = body.pointer("/error/code").and_then(Value::as_str);
     code.unwrap_or("").to_owned()
 }
@@ -213,19 +219,21 @@ fn cure(code: &str) -> &'static str {
 /// What an answer that is no success says itself.
 fn says(answer: &Answer, token: Option<&Token>) -> String {
     let secret = token.map(Token::secret);
-    let body = match answer.json() {
-        Ok(body) => body,
-        Err(instead) => return instead,
-    };
+    match page::small(answer) {
+        Ok(body) => told(&body, answer.status.as_str(), secret),
+        Err(instead) => said(&instead, secret),
+    }
+}
+
+/// What an error's body says; `status` is what its code only repeats at times.
+pub(super) fn told(body: &Value, status: &str, secret: Option<&str>) -> String {
     let member = |name: &str| body.pointer(name).and_then(Value::as_str).unwrap_or("");
     let (code, message) = (member("/error/code"), member("/error/message"));
     match (code, message) {
         ("", "") => "nothing".to_owned(),
         (code, "") => said(code, secret),
         // Some codes only repeat the status.
-        (code, message) if code.is_empty() || code == answer.status.as_str() => {
-            said(message, secret)
-        }
+        (code, message) if code.is_empty() || code == status => said(message, secret),
         (code, message) => said(&format!("{code}: {message}"), secret),
     }
 }

@@ -54,8 +54,7 @@ impl Wanted<'_> {
     ///
     /// # Errors
     /// When there is none of both.
-    pub(super) fn instead(&self, why: Option<&str>, budgets: &[Value]) -> Result<Budget, Trouble> {
-        let listed = budgets.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    pub(super) fn instead(&self, why: Option<&str>, listed: &[Listed]) -> Result<Budget, Trouble> {
         let fits = |it: &&Listed| it.fits_unasked(self.scope, self.currency, self.now).is_ok();
         let fitting: Vec<_> = listed.iter().filter(fits).collect();
         let mut reasons: Vec<String> = why.map(str::to_owned).into_iter().collect();
@@ -69,7 +68,7 @@ impl Wanted<'_> {
                 }
                 return self.taken(only, BudgetSource::OnlyBudget, reasons.join("; "));
             }
-            [] => reasons.push(self.none_fits(&listed, why.is_some())),
+            [] => reasons.push(self.none_fits(listed, why.is_some())),
             _ => reasons.push(format!(
                 "{} other budgets fit, so that none is taken",
                 fitting.len()
@@ -141,7 +140,7 @@ impl Wanted<'_> {
 }
 
 /// Reads a budget; what is none at all says nothing about whether there is one.
-fn read(budget: &Value) -> Result<Listed, Trouble> {
+pub(super) fn read(budget: &Value) -> Result<Listed, Trouble> {
     if budget.get("properties").is_some_and(Value::is_object) {
         return Ok(Listed::read(budget));
     }

@@ -8,6 +8,7 @@ use reqwest::{StatusCode, Url};
 use serde_json::Value;
 
 use super::endpoint::extended;
+use super::page;
 use super::retry::{self, Allowance};
 use super::said::said;
 use super::token::Token;
@@ -66,7 +67,7 @@ impl Imds {
             url.query_pairs_mut().append_pair(name, value);
         }
         let answer = self.ask(&url, allowance).await?;
-        let token = answer.json();
+        let token = page::small(&answer);
         let token = token.and_then(|it| Token::read(&it, answer.date_usec()));
         token.map_err(|error| self.not_understood(&error))
     }
@@ -75,7 +76,8 @@ impl Imds {
     pub(super) async fn machine(&self, allowance: &mut Allowance) -> Result<Machine, Trouble> {
         let url = self.at(&["metadata", "instance", "compute"], COMPUTE_VERSION)?;
         let answer = self.ask(&url, allowance).await?;
-        let compute = answer.json().map_err(|error| self.not_understood(&error))?;
+        let compute = page::small(&answer);
+        let compute = compute.map_err(|error| self.not_understood(&error))?;
         let member = |name: &str| compute.get(name).and_then(Value::as_str).unwrap_or("");
         Ok(Machine {
             subscription: member("subscriptionId").to_owned(),
@@ -144,7 +146,7 @@ impl Imds {
     /// An answer that is no success. What it says is shown, but nothing is concluded from it: the words change.
     fn refused(&self, answer: &Answer) -> Trouble {
         let (place, status) = (self.place(), answer.status.as_u16());
-        let says = answer.json().map_or_else(
+        let says = page::small(answer).map_or_else(
             |error| error,
             |body| {
                 let member = |name: &str| body.get(name).and_then(Value::as_str);

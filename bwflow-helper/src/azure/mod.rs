@@ -13,6 +13,7 @@ mod filter;
 mod grain;
 mod imds;
 mod listed;
+mod page;
 mod pages;
 mod pause;
 mod query;
@@ -133,7 +134,17 @@ impl Azure {
     /// When the cloud cannot be asked, or has a budget of that name that cannot be used. Not having one is none
     /// as long as the configuration gives one.
     pub async fn budget(&mut self) -> Result<Budget, Trouble> {
-        within(LONGEST, self.ask_budget()).await
+        let outcome = within(LONGEST, self.ask_budget()).await;
+        let mut budget = outcome.map_err(|trouble| self.discreet(trouble))?;
+        let secret = self.arm.secret();
+        budget.note = said::without(&budget.note, secret);
+        budget.name = budget.name.map(|it| said::without(&it, secret));
+        let filter = budget.filter.as_ref().map(Value::to_string);
+        let filter = filter.unwrap_or_default();
+        if said::without(&filter, secret) != filter {
+            return Err(invalid("a budget whose filter repeats the machine's token"));
+        }
+        Ok(budget)
     }
 
     /// What was spent in this budget's period.
@@ -141,7 +152,14 @@ impl Azure {
     /// # Errors
     /// When the cloud cannot be asked or its answer cannot be understood.
     pub async fn cost(&mut self, budget: &Budget) -> Result<Cost, Trouble> {
-        within(LONGEST, self.ask_cost(budget)).await
+        let outcome = within(LONGEST, self.ask_cost(budget)).await;
+        outcome.map_err(|trouble| self.discreet(trouble))
+    }
+
+    /// The trouble without the token, from wherever it came into its text.
+    fn discreet(&self, mut trouble: Trouble) -> Trouble {
+        trouble.text = said::without(&trouble.text, self.arm.secret());
+        trouble
     }
 
     /// The earliest and the latest time of the answers to the last question, by the cloud's clock,
@@ -325,8 +343,13 @@ fn finished(
 
 /// An answer's JSON, of a status that promises some.
 fn json(question: &Question<'_>, answer: &Answer) -> Result<Value, Trouble> {
-    let body = answer.json();
-    body.map_err(|instead| invalid(&format!("{instead} for {}", question.subject)))
+    let body = page::small(answer);
+    let body = body.and_then(|body| page::alone(&body).map(|()| body));
+    body.map_err(|instead| unusable(question, &instead))
+}
+
+fn unusable(question: &Question<'_>, instead: &str) -> Trouble {
+    invalid(&format!("{instead} for {}", question.subject))
 }
 
 fn refused(text: String) -> Trouble {

@@ -5,13 +5,17 @@ use serde_json::Value;
 
 use super::arm::Question;
 use super::endpoint::Endpoint;
+use super::listed::Listed;
+use super::page::{Room, tree};
 use super::query::Sum;
 use super::retry::Allowance;
 use super::trouble::Trouble;
-use super::{Azure, invalid, json};
+use super::{Azure, choice, invalid, unusable};
 
 /// More pages than this are nobody's budgets, and nobody's single sum.
 const MOST: usize = 20;
+/// More than this are nobody's budgets, either.
+const MANY: usize = 1000;
 
 impl Azure {
     /// All budgets that there are at and below the scope, and the cloud's clock.
@@ -20,8 +24,8 @@ impl Azure {
         endpoint: &Endpoint,
         question: Question<'_>,
         allowance: &mut Allowance,
-    ) -> Result<(Vec<Value>, i64), Trouble> {
-        let mut budgets = Vec::new();
+    ) -> Result<(Vec<Listed>, i64), Trouble> {
+        let (mut budgets, mut room) = (Vec::new(), Room::new());
         let mut url = question.url.clone();
         for _ in 0..MOST {
             let question = Question {
@@ -36,14 +40,22 @@ impl Azure {
             if answer.status == StatusCode::NO_CONTENT {
                 return Ok((budgets, now));
             }
-            let page = json(&question, &answer)?;
-            let list = page.get("value").and_then(Value::as_array);
+            let page = room.budgets(&answer);
+            let page = page.map_err(|instead| unusable(&question, &instead))?;
+            let list = page.value;
             let list = list.ok_or_else(|| invalid("a list of budgets without one"))?;
-            budgets.extend(list.iter().cloned());
-            match page.get("nextLink") {
-                None | Some(Value::Null) => return Ok((budgets, now)),
-                Some(Value::String(link)) if link.is_empty() => return Ok((budgets, now)),
-                Some(link) => {
+            if budgets.len() + list.len() > MANY {
+                return Err(invalid("more budgets than can be"));
+            }
+            for budget in list {
+                let budget = tree(Some(budget));
+                let budget = budget.map_err(|it| invalid(&format!("a budget that {it}")))?;
+                budgets.push(choice::read(&budget)?);
+            }
+            match tree(page.next).unwrap_or(Value::Bool(true)) {
+                Value::Null => return Ok((budgets, now)),
+                Value::String(link) if link.is_empty() => return Ok((budgets, now)),
+                link => {
                     let further = endpoint.further(link.as_str().unwrap_or(""));
                     url = further.map_err(|error| invalid(&error))?;
                 }
@@ -59,7 +71,7 @@ impl Azure {
         question: Question<'_>,
         allowance: &mut Allowance,
     ) -> Result<(Sum, i64, i64), Trouble> {
-        let (mut sum, mut first) = (Sum::default(), None);
+        let (mut sum, mut first, mut room) = (Sum::default(), None, Room::new());
         let mut seen: Vec<Url> = Vec::new();
         let mut url = question.url.clone();
         while seen.len() < MOST {
@@ -76,7 +88,9 @@ impl Azure {
             if answer.status == StatusCode::NO_CONTENT {
                 return Ok((sum, first, now));
             }
-            let next = sum.add(&json(&question, &answer)?);
+            let page = room.costs(&answer);
+            let page = page.map_err(|instead| unusable(&question, &instead))?;
+            let next = sum.add(&page);
             let next = next.map_err(|error| invalid(&format!("a cost that {error}")))?;
             let Some(next) = next else {
                 return Ok((sum, first, now));

@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 
 use super::budget::Budget;
 use super::grain::Timeframe;
+use super::page::{Costs, tree};
 use super::said::said;
 use crate::period::Period;
 
-/// Names of what was spent, the plainest first; others are used where they are the only numbers.
+/// Names of what was spent, the plainest first; other costs are used where they are the only numbers.
 const COSTS: [&str; 3] = ["Cost", "PreTaxCost", "totalCost"];
 
 /// The body that asks for all cost of a budget's period, in one sum.
@@ -50,21 +51,21 @@ impl Sum {
     ///
     /// # Errors
     /// Why the page cannot be understood. Nothing of it must be used then, nor of the pages before.
-    pub(super) fn add(&mut self, page: &Value) -> Result<Option<String>, String> {
-        let properties = page.get("properties").ok_or("has no properties")?;
-        let rows = properties.get("rows").and_then(Value::as_array);
-        let rows = rows.ok_or("has no rows")?;
+    pub(super) fn add(&mut self, page: &Costs<'_>) -> Result<Option<String>, String> {
+        let properties = page.properties.as_ref().ok_or("has no properties")?;
+        let rows = properties.rows.as_ref().ok_or("has no rows")?;
         if !rows.is_empty() {
-            let columns = Columns::of(properties.get("columns").unwrap_or(&Value::Null))?;
+            let columns = Columns::of(&tree(properties.columns)?)?;
             for row in rows {
+                let row = tree(Some(row))?;
                 self.add_row(&columns, row.as_array().ok_or("has a row that is none")?)?;
             }
         }
-        match properties.get("nextLink") {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(link)) if link.is_empty() => Ok(None),
-            Some(Value::String(link)) => Ok(Some(link.clone())),
-            Some(_) => Err("has a further page without an address".to_owned()),
+        match tree(properties.next)? {
+            Value::Null => Ok(None),
+            Value::String(link) if link.is_empty() => Ok(None),
+            Value::String(link) => Ok(Some(link)),
+            _ => Err("has a further page without an address".to_owned()),
         }
     }
 
@@ -136,7 +137,8 @@ impl Columns {
             .map(|name| all(name, "number"))
             .find(|it| !it.is_empty());
         let cost = match (&numbers[..], known.as_deref()) {
-            (&[only], _) | (_, Some(&[only])) => only,
+            (_, Some(&[only])) => only,
+            (&[only], _) if named.get(only).is_some_and(|it| it.0.contains("cost")) => only,
             _ => {
                 let names: Vec<_> = named.iter().map(|(name, _)| name.as_str()).collect();
                 let names = said(&names.join(", "), None);

@@ -374,3 +374,26 @@ fn a_configuration_that_cannot_be_is_refused_before_anything_is_sent() {
     }
     assert!(Azure::new(&config(), "$").is_err());
 }
+
+#[tokio::test]
+async fn a_budget_that_repeats_the_token_is_not_shown() {
+    let (start, end) = super::world::TOKEN.split_at(5);
+    let name = format!("{start}\u{200b}{end}");
+    let mut cloud = Cloud::new().await;
+    let outcome = cloud.found(None, vec![monthly(&name)]).await;
+    let shown = format!("{outcome:?}").replace("\\u{200b}", "");
+    assert!(!shown.contains(super::world::TOKEN), "{shown}");
+}
+
+#[tokio::test]
+async fn an_error_beside_budgets_is_trouble() {
+    let mut cloud = Cloud::new().await;
+    let error = json!({ "code": "Partial", "message": "Not all." });
+    let list = json!({ "value": [monthly("Other")], "error": error });
+    let trouble = cloud.answered(None, list).await.unwrap_err();
+    assert!(trouble.text.contains("Partial: Not all."), "{trouble}");
+    let mut named = monthly("Cap");
+    named["error"] = error;
+    let trouble = cloud.found(Some(named), vec![]).await.unwrap_err();
+    assert!(trouble.text.contains("Partial: Not all."), "{trouble}");
+}

@@ -109,7 +109,7 @@ async fn columns_are_found_by_name_and_type() {
             2_000_000,
         ),
         (
-            vec![("Kosten", "Number"), money],
+            vec![("CostInBillingCurrency", "Number"), money],
             json!([[3, "USD"]]),
             3_000_000,
         ),
@@ -205,6 +205,11 @@ async fn what_cannot_be_understood_is_trouble_and_no_zero() {
             json!([[20_261_101, "USD"]]),
         ),
         with(&[("CostUSD", "Number"), money], json!([[1, "EUR"]])),
+        with(&[("Count", "Number"), money], json!([[1, "USD"]])),
+        json!({
+            "error": { "code": "Partial", "message": "Not all." },
+            "properties": costs(&json!([[1, "USD"]]))["properties"],
+        }),
         with(&[("Cost", "String"), money], json!([["1", "USD"]])),
     ] {
         let trouble = of(&mut world, body.clone()).await.unwrap_err();
@@ -218,6 +223,10 @@ async fn what_cannot_be_understood_is_trouble_and_no_zero() {
     for (kind, body) in [
         ("text/html", "<html>busy</html>"),
         ("application/json", "{\"a\""),
+        (
+            "application/json",
+            r#"{"properties":{"columns":[{"name":"Cost","type":"Number"},{"name":"Currency","type":"String"}],"rows":[[9,"USD"]],"rows":[[1,"USD"]]}}"#,
+        ),
         ("application/json", ""),
     ] {
         world.now(move |_, _| {

@@ -115,6 +115,81 @@ async fn no_secret_comes_back_in_an_error() {
 }
 
 #[tokio::test]
+async fn no_secret_comes_back_by_any_way_round() {
+    let (start, end) = TOKEN.split_at(5);
+    for message in [
+        format!("{start}\u{200b}{end}"),
+        format!("{start}\u{1b}{end} is bad"),
+        format!("{}{TOKEN}{TOKEN}", "x".repeat(280)),
+    ] {
+        let (cost, _) = answered(move |_, _| fails(400, "Bad", &message)).await;
+        let text = cost.unwrap_err().text;
+        assert!(
+            !text.contains(TOKEN) && !text.contains(&TOKEN[..17]),
+            "{text}"
+        );
+    }
+    for (status, kind) in [(403, TOKEN.to_owned()), (200, format!("{TOKEN}/html"))] {
+        let (cost, _) = answered(move |_, _| {
+            let mut reply = fails(status, "Bad", "x");
+            reply.1[0].1.clone_from(&kind);
+            reply
+        })
+        .await;
+        let text = cost.unwrap_err().text;
+        assert!(!text.contains(TOKEN), "{text}");
+    }
+}
+
+/// The most memory that this process ever had, KiB.
+fn most_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|it| it.strip_prefix("VmHWM:"));
+    line.unwrap().trim_end_matches("kB").trim().parse().unwrap()
+}
+
+#[tokio::test]
+async fn many_small_things_do_not_fill_the_memory() {
+    let mut world = World::of(&config(), |_, _| fails(500, "x", "x")).await;
+    let before = most_memory();
+    // Just below what is read at all, and a third of it on every page.
+    for many in [590_000, 190_000] {
+        let things = format!("[{}{{\"\":0}}]", "{\"\":0},".repeat(many));
+        let link = format!("{}/more", world.server.url);
+        for (status, body) in [
+            (
+                200,
+                format!("{{\"value\":{things},\"nextLink\":\"{link}\"}}"),
+            ),
+            (
+                200,
+                format!(
+                    "{{\"properties\":{{\"columns\":[],\"rows\":{things},\"nextLink\":\"{link}\"}}}}"
+                ),
+            ),
+            (
+                200,
+                format!("{{\"properties\":{{\"columns\":{things},\"rows\":[[1]]}}}}"),
+            ),
+            (400, format!("{{\"error\":{things}}}")),
+        ] {
+            world.now(move |heard, _| {
+                if heard.line().contains("/budgets/cap?") {
+                    return fails(404, "x", "x");
+                }
+                let mut reply = says(status, &json!(null));
+                reply.2.clone_from(&body);
+                reply
+            });
+            world.azure.budget().await.unwrap_err();
+            world.azure.cost(&budget()).await.unwrap_err();
+        }
+    }
+    let grown = most_memory() - before;
+    assert!(grown < 64 << 10, "{grown} KiB");
+}
+
+#[tokio::test]
 async fn what_takes_too_long_is_trouble() {
     let never = std::future::pending::<Result<(), Trouble>>();
     let trouble = crate::azure::within(Duration::from_millis(1), never).await;
