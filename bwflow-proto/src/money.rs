@@ -36,13 +36,15 @@ impl Money {
         Ok(Self::from_micros(sign * micros))
     }
 
-    /// The part of `whole` that this is, in hundredths of a percent, rounded down; saturates. Nothing
-    /// if `whole` is not more than zero.
+    /// The part of `whole` that this is, in hundredths of a percent; saturates. Rounded away from
+    /// zero: what is above an edge by however little is not shown and taken as if it were on it.
+    /// Nothing if `whole` is not more than zero.
     pub fn basis_points_of(self, whole: Self) -> Option<i64> {
         if whole.micros <= 0 {
             return None;
         }
-        let points = (i128::from(self.micros) * 10_000).div_euclid(i128::from(whole.micros));
+        let (exact, whole) = (i128::from(self.micros) * 10_000, i128::from(whole.micros));
+        let points = exact / whole + exact.signum() * i128::from(exact % whole != 0);
         Some(i64::try_from(points).unwrap_or(if points < 0 { i64::MIN } else { i64::MAX }))
     }
 
@@ -96,13 +98,18 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_hundredths_of_a_percent_rounded_down() {
+    fn parts_are_hundredths_of_a_percent_rounded_away_from_zero() {
         let of = |part: i64, whole: i64| {
             Money::from_micros(part).basis_points_of(Money::from_micros(whole))
         };
-        assert_eq!(of(89_999_999, 100_000_000), Some(8_999));
+        assert_eq!(of(89_990_001, 100_000_000), Some(9_000));
         assert_eq!(of(90_000_000, 100_000_000), Some(9_000));
+        assert_eq!(of(90_000_001, 100_000_000), Some(9_001));
+        assert_eq!(of(135_010_000, 150_000_000), Some(9_001));
+        assert_eq!(of(0, 100), Some(0));
         assert_eq!(of(-1, 100), Some(-100));
+        assert_eq!(of(-1, 100_000_000), Some(-1));
+        assert_eq!(of(i64::MIN, 1), Some(i64::MIN));
         assert_eq!(of(i64::MAX, 1), Some(i64::MAX));
         assert_eq!((of(1, 0), of(1, -5)), (None, None));
     }

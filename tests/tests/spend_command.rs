@@ -121,6 +121,17 @@ fn before_the_first_answer_the_guard_is_said_to_be_on() {
 }
 
 #[test]
+fn nothing_is_found_in_the_way_of_a_limit_that_there_is_not() {
+    let mut scene = Scene::new();
+    scene.fake.state().azure.readers = Some(Vec::new());
+    let config = scene.config(true, "half");
+    scene.rig.start(&config);
+    let told = scene.wait_told("a check", |it| it["jellyfin"]["state"] == "none");
+    assert_eq!(told["bandwidth_limit"], Value::Null);
+    assert_eq!(told["findings"], json!([]));
+}
+
+#[test]
 fn every_figure_is_shown_as_it_is() {
     let mut scene = Scene::new();
     let config = |budget: &str| {
@@ -141,7 +152,6 @@ fn every_figure_is_shown_as_it_is() {
         ("fallback_budget", json!(99.5)),
         ("current_cost", json!(30.0)),
         ("budget_limit", json!(150.0)),
-        ("percentage", json!(20.0)),
         ("bitrate", json!(4_000_000)),
         ("budget_source", json!("azure_budget_api")),
         ("jellyfin_host", json!(host)),
@@ -185,11 +195,16 @@ fn every_figure_is_shown_as_it_is() {
     assert!((30.0..30.01).contains(&estimate), "{told:#}");
     assert!(told["unreported_bytes"].is_u64(), "{told:#}");
 
+    // But as it is above 20 % it is not shown as if it were not.
+    let micros = (estimate * 1e6).round();
+    let percentage = (micros / 15_000.0).ceil() / 100.0;
+    assert_eq!(told["percentage"], percentage, "{told:#}");
+
     let shown = table(&scene);
     for line in [
         "cost       30.00 USD as of ",
         "budget     150.00 USD, Monthly-Bandwidth-Limit of Azure, ",
-        "share      20 %\n",
+        "share      20",
         "tier       high since ",
         "asked for  4 Mbit/s a remote stream, ",
         " capped to 80 Mbit/s\n",
@@ -202,7 +217,8 @@ fn every_figure_is_shown_as_it_is() {
     scene.reload(&medium);
     let told = scene.wait_told("the next tier", |it| it["bandwidth_limit"] == "medium");
     assert_eq!(told["azure_budget_name"], "half");
-    assert_eq!(told["percentage"], 60.0);
+    let percentage = told["percentage"].as_f64().unwrap();
+    assert!((60.0..=60.01).contains(&percentage), "{told:#}");
     assert_eq!(told["link_rate_bytes_per_second"], 2_500_000);
     assert_eq!(told["jellyfin"]["bitrate"], 2_000_000);
     wait_for(

@@ -24,10 +24,14 @@ impl<W: World> Guard<W> {
             bitrate: tier.bitrate,
             off: tier.off,
         });
-        let outcome = match &config.jellyfin {
+        let mut outcome = match &config.jellyfin {
             Some(jellyfin) => self.converge(jellyfin, &wanted).await,
             None => Outcome::default(),
         };
+        if tier.is_none() {
+            // Nothing is asked of it yet that could have no effect.
+            outcome.findings.clear();
+        }
         let undone = self.restore_others(config.jellyfin.as_ref()).await;
         self.report(outcome, undone.as_deref());
     }

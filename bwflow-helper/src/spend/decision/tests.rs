@@ -153,6 +153,13 @@ fn the_edges_are_inclusive_and_the_way_back_has_slack() {
         assert_eq!(decision.known.knowledge, Knowledge::Fresh);
         assert_eq!(tier(&record), expected, "{share}");
     }
+    // The least that there is above an edge, which is less than a hundredth of a percent.
+    let clock = at(10 * HOUR, 1);
+    tell(&mut record, Some(5_000), &clock);
+    record.figure.as_mut().unwrap().micros += 1;
+    let decision = step(&mut record, 0, &clock);
+    let strictest = strict(&config().tiers, decision.share.unwrap());
+    assert_eq!((decision.share, strictest), (Some(5_001), 1));
 }
 
 #[test]
