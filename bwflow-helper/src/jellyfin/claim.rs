@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How many former values are remembered. A guard has a handful of tiers.
+/// How many tries are remembered. A guard has a handful of tiers.
 const REMEMBERED: usize = 16;
 
 /// What we know of a setting that we have changed or are about to change. On the disk before each
@@ -15,7 +15,10 @@ pub(super) struct Claim<T> {
     written: Option<T>,
     /// What we set out to write since; it may or may not be there.
     tried: Vec<T>,
-    /// What we wrote before that. It may come back by a form that an administrator opened then.
+    /// What we had set out to write before that and never saw there: sent perhaps, so that it may
+    /// still arrive, until the next look finds what we wrote. Any other value that we once had there
+    /// is somebody's choice if it comes back.
+    #[serde(default)]
     former: Vec<T>,
 }
 
@@ -92,6 +95,7 @@ pub(super) fn step<T: Setting>(
         return Step::PutBack(held.original);
     }
     if is_ours && present == wanted {
+        // A second look clears `former`: nothing can be under way any more.
         held.confirm(wanted);
         return Step::Keep;
     }
@@ -124,17 +128,10 @@ impl<T: Setting> Claim<T> {
         bound(&mut self.tried);
     }
 
+    /// `value` was read back.
     fn confirm(&mut self, value: T) {
-        let before = self.written.replace(value);
-        let others = self.tried.drain(..).chain(before);
-        self.former.extend(others.filter(|it| *it != value));
-        let mut seen = Vec::new();
-        self.former.retain(|it| {
-            let is_new = !seen.contains(it);
-            seen.push(*it);
-            is_new
-        });
-        bound(&mut self.former);
+        self.written = Some(value);
+        self.former = self.tried.drain(..).filter(|it| *it != value).collect();
     }
 }
 

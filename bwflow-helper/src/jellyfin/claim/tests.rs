@@ -76,13 +76,35 @@ fn a_stricter_choice_takes_over() {
 }
 
 #[test]
-fn our_former_value_in_an_old_form_is_nobodys_choice() {
+fn a_former_value_that_was_replaced_for_certain_is_a_choice_like_any_other() {
     let (mut claim, mut present) = (None, 0);
     settle(&mut claim, &mut present, Some(4_000_000));
     settle(&mut claim, &mut present, Some(2_000_000));
     present = 4_000_000;
     settle(&mut claim, &mut present, Some(2_000_000));
-    assert_eq!(settle(&mut claim, &mut present, None), Step::PutBack(0));
+    assert_eq!(
+        settle(&mut claim, &mut present, None),
+        Step::PutBack(4_000_000)
+    );
+}
+
+#[test]
+fn what_was_sent_but_never_seen_may_still_arrive_until_the_next_look() {
+    let (mut claim, mut present) = (None, 0);
+    // Lost on the way, as it seems.
+    step(&mut claim, present, Some(4_000_000));
+    settle(&mut claim, &mut present, Some(2_000_000));
+    present = 4_000_000;
+    settle(&mut claim, &mut present, Some(2_000_000));
+    let mut late = claim.clone();
+    assert_eq!(settle(&mut late, &mut present, None), Step::PutBack(0));
+    // Seen to hold once more: whatever comes now is a choice.
+    present = 2_000_000;
+    settle(&mut claim, &mut present, Some(2_000_000));
+    present = 4_000_000;
+    settle(&mut claim, &mut present, Some(2_000_000));
+    let restored = settle(&mut claim, &mut present, None);
+    assert_eq!(restored, Step::PutBack(4_000_000));
 }
 
 #[test]
