@@ -7,11 +7,14 @@ use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, LOCATION, RETRY_AFTER,
 };
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::document::Document;
 use super::key::ApiKey;
+use super::list::each;
 use super::problem::Problem;
+use super::shown::{cut, shown, shown_plain};
 use crate::http::{Answer, Http, Patience};
 
 /// A home server may have to spin up a disk first.
@@ -21,6 +24,12 @@ pub(super) const PATIENCE: Patience = Patience {
 };
 /// The longest wait that a server may ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// The longest answer that says a few words, bytes.
+const SHORT: usize = 64 << 10;
+/// The longest list or configuration, bytes. A session has some 20 KB, a configuration 100 KB.
+const LONG: usize = 2 << 20;
+/// The longest reason for no answer that is shown, characters.
+const LONGEST_REASON: usize = 300;
 /// An address for documentation (RFC 5737): nobody's, and certainly not local.
 const STRANGER: &str = "203.0.113.1";
 
@@ -60,32 +69,48 @@ impl Client {
         })
     }
 
-    /// Who it is.
+    /// The key that it is asked with.
+    pub(super) const fn key(&self) -> &ApiKey {
+        &self.key
+    }
+
+    /// Who it is. Asked without the key: who it is decides whether it may see that.
     pub(super) async fn identity(&self) -> Result<Identity, Problem> {
-        let told = self.get("/System/Info/Public").await?;
-        let text = |name: &str| told.get(name).and_then(Value::as_str);
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Told {
+            id: Option<String>,
+            version: Option<String>,
+            startup_wizard_completed: Option<bool>,
+        }
+        let path = "/System/Info/Public";
+        let answer = self.send(self.bare(Method::GET, path)?, path).await?;
+        let told: Told = self.read(&answer, SHORT)?;
         let not_it = || Problem::NotJellyfin("something that does not say who it is".to_owned());
-        let id = text("Id").ok_or_else(not_it)?;
+        let id = told.id.ok_or_else(not_it)?;
         let id: String = id.chars().filter(char::is_ascii_hexdigit).collect();
-        let version = text("Version").ok_or_else(not_it)?;
-        let version: String = version
-            .chars()
-            .filter(|it| it.is_ascii_alphanumeric() || ".-+".contains(*it))
-            .take(32)
-            .collect();
-        if id.len() != 32 {
+        let version = shown_plain(&told.version.ok_or_else(not_it)?, &self.key);
+        // It is recorded, which a key may not be.
+        if id.len() != 32 || self.key.redact(&id) != id {
             return Err(not_it());
         }
-        if told.get("StartupWizardCompleted") == Some(&Value::Bool(false)) {
+        if told.startup_wizard_completed == Some(false) {
             return Err(Problem::NotSetUp);
         }
-        let id = id.to_ascii_lowercase();
-        Ok(Identity { id, version })
+        Ok(Identity {
+            id: id.to_ascii_lowercase(),
+            version: cut(version, 32),
+        })
     }
 
     /// Whether it takes us for a client of its own network; with a stranger's address in
     /// `X-Forwarded-For`, whether it takes that for one.
     pub(super) async fn is_in_network(&self, as_stranger: bool) -> Result<bool, Problem> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Told {
+            is_in_network: Option<bool>,
+        }
         let path = "/System/Endpoint";
         let mut request = self.request(Method::GET, path)?;
         if as_stranger {
@@ -94,16 +119,14 @@ impl Client {
         }
         let answer = self.send(request, path).await?;
         let unfit = || Problem::Unfit("no word on whether bwflow is local".to_owned());
-        let told = json(&answer)?;
-        told.get("IsInNetwork")
-            .and_then(Value::as_bool)
-            .ok_or_else(unfit)
+        let told: Told = self.read(&answer, SHORT)?;
+        told.is_in_network.ok_or_else(unfit)
     }
 
     /// A configuration, untouched.
     pub(super) async fn document(&self, path: &'static str) -> Result<Document, Problem> {
         let answer = self.send(self.request(Method::GET, path)?, path).await?;
-        json(&answer)?;
+        let _: IgnoredAny = self.read(&answer, LONG)?;
         Document::parse(&answer.body).map_err(Problem::Unfit)
     }
 
@@ -112,10 +135,15 @@ impl Client {
         self.post(path, path, body).await.map(drop)
     }
 
-    /// Any other question.
-    pub(super) async fn get(&self, path: &'static str) -> Result<Value, Problem> {
+    /// A list, of which `keep` keeps what is needed.
+    pub(super) async fn list<T>(
+        &self,
+        path: &'static str,
+        keep: impl FnMut(&str) -> Option<T>,
+    ) -> Result<Vec<T>, Problem> {
         let answer = self.send(self.request(Method::GET, path)?, path).await?;
-        json(&answer)
+        self.expect(&answer, LONG)?;
+        each(&answer.body, keep).map_err(|error| broken(&error))
     }
 
     /// A command to a session.
@@ -138,35 +166,74 @@ impl Client {
         self.send(request, shown).await
     }
 
-    fn request(&self, method: Method, path: &str) -> Result<reqwest::Request, Problem> {
+    /// A request without the key.
+    fn bare(&self, method: Method, path: &str) -> Result<reqwest::Request, Problem> {
         let address = format!("{}{path}", self.base);
         let address = reqwest::Url::parse(&address)
             .map_err(|_| Problem::Unreachable("has no proper url".to_owned()))?;
         let mut request = reqwest::Request::new(method, address);
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let authorization = self.key.authorization();
-        let mut authorization = HeaderValue::from_str(&authorization)
-            .map_err(|_| Problem::Unfit("no way to send this API key".to_owned()))?;
-        authorization.set_sensitive(true);
-        headers.insert(AUTHORIZATION, authorization);
         if let Some(host) = &self.host {
             headers.insert(HOST, host.clone());
         }
         Ok(request)
     }
 
+    fn request(&self, method: Method, path: &str) -> Result<reqwest::Request, Problem> {
+        let mut request = self.bare(method, path)?;
+        let authorization = self.key.authorization();
+        let mut authorization = HeaderValue::from_str(&authorization)
+            .map_err(|_| Problem::Unfit("no way to send this API key".to_owned()))?;
+        authorization.set_sensitive(true);
+        request.headers_mut().insert(AUTHORIZATION, authorization);
+        Ok(request)
+    }
+
     async fn send(&self, request: reqwest::Request, path: &'static str) -> Result<Answer, Problem> {
         let is_get = request.method() == Method::GET;
         let answer = self.http.send(request).await;
-        let answer = answer.map_err(|error| Problem::Unreachable(error.to_string()))?;
-        judge(&answer, is_get, path)?;
+        let answer = answer.map_err(|error| {
+            Problem::Unreachable(shown(&error.to_string(), &self.key, LONGEST_REASON))
+        })?;
+        judge(&answer, is_get, path, &self.key)?;
         Ok(answer)
+    }
+
+    /// What is needed of an answer of at most so many bytes.
+    fn read<'a, T: Deserialize<'a>>(
+        &self,
+        answer: &'a Answer,
+        longest: usize,
+    ) -> Result<T, Problem> {
+        self.expect(answer, longest)?;
+        serde_json::from_slice(&answer.body).map_err(|error| broken(&error))
+    }
+
+    /// Whether it says that it is JSON, and is no longer than that.
+    fn expect(&self, answer: &Answer, longest: usize) -> Result<(), Problem> {
+        let what = if answer.body.is_empty() {
+            "an empty answer".to_owned()
+        } else if answer.body.len() > longest {
+            format!("an answer of more than {} KiB", longest >> 10)
+        } else {
+            let media = answer.header("content-type").unwrap_or("");
+            let essence = media.split(';').next().unwrap_or("").trim();
+            let essence = essence.to_ascii_lowercase();
+            if ["application/json", "text/json"].contains(&&*essence) || essence.ends_with("+json")
+            {
+                return Ok(());
+            }
+            let media = shown_plain(media, &self.key);
+            let media = media.split(';').next().unwrap_or("").to_owned();
+            format!("an answer of type `{}` instead of JSON", cut(media, 40))
+        };
+        Err(Problem::NotJellyfin(what))
     }
 }
 
 /// What an answer's status means.
-fn judge(answer: &Answer, is_get: bool, path: &'static str) -> Result<(), Problem> {
+fn judge(answer: &Answer, is_get: bool, path: &'static str, key: &ApiKey) -> Result<(), Problem> {
     let status = answer.status;
     match status {
         // 10.8 answers so whom it keeps out; of nothing can be made out what it means.
@@ -180,7 +247,7 @@ fn judge(answer: &Answer, is_get: bool, path: &'static str) -> Result<(), Proble
         StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
             Err(Problem::Behind(status.as_u16()))
         }
-        _ if status.is_redirection() => Err(Problem::Redirected(destination(answer))),
+        _ if status.is_redirection() => Err(Problem::Redirected(destination(answer, key))),
         _ if status.is_client_error() && !is_get => Err(Problem::TurnedDown(status.as_u16())),
         _ => Err(Problem::Status(status.as_u16())),
     }
@@ -198,20 +265,23 @@ fn unavailable(answer: &Answer) -> Problem {
 }
 
 /// Where a redirect leads, without what may follow a `?`.
-fn destination(answer: &Answer) -> String {
+fn destination(answer: &Answer, key: &ApiKey) -> String {
     let place = answer.headers.get(LOCATION).and_then(|it| it.to_str().ok());
-    let place = place.unwrap_or("").split(['?', '#']).next().unwrap_or("");
+    let place = shown_plain(place.unwrap_or(""), key);
+    let place = place.split(['?', '#']).next().unwrap_or("");
     // `user:password@` has no business in a log either.
-    let place = place.rsplit('@').next().unwrap_or("");
-    place
-        .chars()
-        .filter(char::is_ascii_graphic)
-        .take(80)
-        .collect()
+    cut(place.rsplit('@').next().unwrap_or("").to_owned(), 80)
 }
 
-fn json(answer: &Answer) -> Result<Value, Problem> {
-    answer.json().map_err(Problem::NotJellyfin)
+/// What is wrong with JSON, without quoting it.
+fn broken(error: &serde_json::Error) -> Problem {
+    let (line, column) = (error.line(), error.column());
+    let what = if error.is_data() {
+        "JSON of another form"
+    } else {
+        "broken JSON"
+    };
+    Problem::NotJellyfin(format!("{what} (line {line}, column {column})"))
 }
 
 #[cfg(test)]
@@ -235,7 +305,13 @@ mod tests {
     }
 
     fn judged(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Problem {
-        judge(&answer(status, headers, body), true, "/Path").unwrap_err()
+        judge(
+            &answer(status, headers, body),
+            true,
+            "/Path",
+            &ApiKey::of("k"),
+        )
+        .unwrap_err()
     }
 
     #[test]
@@ -250,7 +326,7 @@ mod tests {
         let forever = judged(503, &[("retry-after", "999999999")], "");
         assert_eq!(forever, Problem::Starting(Some(LONGEST_WAIT)));
         assert_eq!(judged(200, &[], ""), Problem::Empty);
-        assert!(judge(&answer(204, &[], ""), false, "/Path").is_ok());
+        assert!(judge(&answer(204, &[], ""), false, "/Path", &ApiKey::of("k")).is_ok());
     }
 
     #[test]

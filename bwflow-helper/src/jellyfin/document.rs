@@ -8,6 +8,9 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+/// The most members that a configuration can have; Jellyfin's have about 60.
+const MOST: usize = 500;
+
 /// Such a document. It may hold secrets (a certificate's password), so it cannot be printed.
 pub(super) struct Document {
     /// In the order in which they came; no name twice, whatever its case.
@@ -107,6 +110,9 @@ impl<'de> Visitor<'de> for Members {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
         let mut members: Vec<(String, Box<RawValue>)> = Vec::new();
         while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
+            if members.len() == MOST {
+                return Err(A::Error::custom("too many members"));
+            }
             // Jellyfin would take either of them.
             if members.iter().any(|(it, _)| it.eq_ignore_ascii_case(&name)) {
                 return Err(A::Error::custom("a member comes twice"));

@@ -3,13 +3,18 @@
 use std::net::{IpAddr, UdpSocket};
 
 use bwflow_proto::spend::Finding;
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::client::Client;
 use super::document::Document;
+use super::key::ApiKey;
 use super::problem::Problem;
-use super::session::{Home, Stream, address};
+use super::session::{Home, Session, Stream};
 use super::setting::REMOTE_ACCESS;
+use super::shown::shown;
+
+/// The longest part of a user's name that is shown, characters.
+const LONGEST_NAME: usize = 64;
 
 /// What was seen of the server. Judged apart from how it was seen.
 #[derive(Debug, Default)]
@@ -48,14 +53,12 @@ pub(super) async fn look(client: &Client, host: &str) -> Seen {
         seen.home = Home::of(&network);
         seen.has_no_proxies = knows_no_proxies(&network);
     }
-    if let Some(sessions) = ok(client.get("/Sessions").await) {
-        let all = sessions.as_array().map_or(&[][..], Vec::as_slice);
-        seen.addresses = all.iter().filter_map(address).collect();
-        seen.streams = Stream::list(&sessions);
+    if let Some(sessions) = ok(client.list("/Sessions", Session::read).await) {
+        seen.addresses = sessions.iter().map(|it| it.address).collect();
+        seen.streams = Session::streams(sessions);
     }
-    if let Some(users) = ok(client.get("/Users").await) {
-        seen.user_limits = user_limits(&users);
-    }
+    let limit = |user: &str| user_limit(user, client.key());
+    seen.user_limits = ok(client.list("/Users", limit).await).unwrap_or_default();
     seen
 }
 
@@ -98,23 +101,28 @@ fn knows_no_proxies(network: &Document) -> bool {
     proxies.iter().all(|it| it.trim().is_empty())
 }
 
-/// Of the users who may come from outside: their own limits, which go before the server's.
-fn user_limits(users: &Value) -> Vec<(String, i64)> {
-    let all = users.as_array().map_or(&[][..], Vec::as_slice);
-    let limit = |user: &Value| {
-        let policy = user.get("Policy")?;
-        let is = |name: &str| policy.get(name) == Some(&Value::Bool(true));
-        let own = policy.get("RemoteClientBitrateLimit")?.as_i64()?;
-        let name = user.get("Name")?.as_str()?;
-        let name: String = name
-            .chars()
-            .filter(|it| !it.is_control())
-            .take(64)
-            .collect();
-        let may_come = !is("IsDisabled") && policy.get("EnableRemoteAccess") != Some(&false.into());
-        (own > 0 && may_come).then_some((name, own))
-    };
-    all.iter().filter_map(limit).collect()
+/// A user, as far as it is needed.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct User {
+    name: String,
+    policy: Policy,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Policy {
+    is_disabled: Option<bool>,
+    enable_remote_access: Option<bool>,
+    remote_client_bitrate_limit: Option<i64>,
+}
+
+/// The own limit, which goes before the server's, of a user who may come from outside.
+fn user_limit(user: &str, key: &ApiKey) -> Option<(String, i64)> {
+    let User { name, policy } = serde_json::from_str(user).ok()?;
+    let own = policy.remote_client_bitrate_limit?;
+    let may_come = policy.is_disabled != Some(true) && policy.enable_remote_access != Some(false);
+    (own > 0 && may_come).then(|| (shown(&name, key, LONGEST_NAME), own))
 }
 
 /// The addresses at both ends of our way to a host given as an address. Nothing is sent.
@@ -224,16 +232,18 @@ mod tests {
             json!({"Name": name, "Policy": {"RemoteClientBitrateLimit": limit,
                 "IsDisabled": is_disabled, "EnableRemoteAccess": may_come}})
         };
-        let users = json!([
+        let users = [
             user("high\n", 20_000_000, false, true),
             user("low", 1_000_000, false, true),
             user("none", 0, false, true),
             user("gone", 20_000_000, true, true),
             user("home", 20_000_000, false, false),
-            {"Name": "bare"},
-        ]);
+            json!({"Name": "bare"}),
+        ];
         let mut seen = seen(&[]);
-        seen.user_limits = user_limits(&users);
+        let key = ApiKey::of("key");
+        let limit = |it: &serde_json::Value| user_limit(&it.to_string(), &key);
+        seen.user_limits = users.iter().filter_map(limit).collect();
         assert_eq!(kinds(&seen), [found("user-limit", "high")]);
         assert_eq!(judge(&seen, None), []);
     }

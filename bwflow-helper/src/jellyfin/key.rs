@@ -10,6 +10,8 @@ use bwflow_proto::config;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use zeroize::Zeroizing;
 
+use super::mark::Mark;
+
 /// The systemd credential's name.
 const CREDENTIAL: &str = "jellyfin-api-key";
 /// The longest file that is read, bytes. A key has 32.
@@ -104,11 +106,36 @@ impl ApiKey {
         read(file, &format!("/etc/credstore/{CREDENTIAL}"))
     }
 
+    /// A text without the key, however it is spelled.
+    pub(super) fn redact(&self, text: &str) -> String {
+        let encoded = self.encoded();
+        let once = without(text, &self.0);
+        without(&once, &encoded)
+    }
+
+    /// By what this key is known again without being kept.
+    pub(super) fn mark(&self) -> Option<Mark> {
+        Mark::new(&self.0)
+    }
+
+    /// Whether this mark is its own.
+    pub(super) fn is_marked(&self, mark: &Mark) -> bool {
+        mark.is_of(&self.0)
+    }
+
     /// What goes into the `Authorization` header, with the key encoded as Jellyfin decodes it.
     pub(super) fn authorization(&self) -> Zeroizing<String> {
-        const HEX: &[u8; 16] = b"0123456789ABCDEF";
-        let mut text = Zeroizing::new(String::with_capacity(32 + 3 * self.0.len()));
+        let encoded = self.encoded();
+        let mut text = Zeroizing::new(String::with_capacity(32 + encoded.len()));
         text.push_str("MediaBrowser Token=\"");
+        text.push_str(&encoded);
+        text.push('"');
+        text
+    }
+
+    fn encoded(&self) -> Zeroizing<String> {
+        const HEX: &[u8; 16] = b"0123456789ABCDEF";
+        let mut text = Zeroizing::new(String::with_capacity(3 * self.0.len()));
         for byte in self.0.bytes() {
             if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
                 text.push(char::from(byte));
@@ -118,9 +145,33 @@ impl ApiKey {
                 text.push(char::from(HEX[usize::from(byte & 15)]));
             }
         }
-        text.push('"');
         text
     }
+
+    /// This key.
+    #[cfg(test)]
+    pub(super) fn of(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+}
+
+/// A text in which a secret is replaced, whatever its case.
+fn without(text: &str, secret: &str) -> String {
+    let (lower, secret) = (
+        Zeroizing::new(text.to_ascii_lowercase()),
+        Zeroizing::new(secret.to_ascii_lowercase()),
+    );
+    if secret.is_empty() {
+        return text.to_owned();
+    }
+    let (mut shown, mut rest) = (String::with_capacity(text.len()), 0);
+    for (place, found) in lower.match_indices(secret.as_str()) {
+        shown.push_str(&text[rest..place]);
+        shown.push_str("[key]");
+        rest = place + found.len();
+    }
+    shown.push_str(&text[rest..]);
+    shown
 }
 
 /// Never waits, not even for a pipe.

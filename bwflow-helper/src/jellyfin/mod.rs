@@ -14,12 +14,15 @@ mod client;
 mod document;
 mod findings;
 mod key;
+mod list;
+mod mark;
 mod off;
 mod outcome;
 mod owned;
 mod problem;
 mod session;
 mod setting;
+mod shown;
 
 pub use key::ApiKey;
 pub use outcome::{Outcome, State, Wanted};
@@ -53,6 +56,10 @@ pub struct Jellyfin {
     place: Place,
     host: String,
     message: Option<String>,
+    /// Whether viewers were told since it was last not off.
+    has_told: bool,
+    /// Whether the key is only for servers that it is recorded for.
+    is_past: bool,
     pause: Pause,
     /// Failures in a row.
     failures: u32,
@@ -86,6 +93,8 @@ impl Jellyfin {
             place: Place::of(config),
             host: url.host_str().unwrap_or("").to_owned(),
             message: config.message.clone(),
+            has_told: false,
+            is_past: false,
             pause: Pause::default(),
             failures: 0,
             findings: Vec::new(),
@@ -97,6 +106,14 @@ impl Jellyfin {
     #[must_use]
     pub fn with_pause(mut self, pause: Pause) -> Self {
         self.pause = pause;
+        self
+    }
+
+    /// Takes it for a server of the past ([`Owned::places`]): where its key was, another server's may
+    /// be by now, which is then not sent.
+    #[must_use]
+    pub const fn of_the_past(mut self) -> Self {
+        self.is_past = true;
         self
     }
 
@@ -145,35 +162,46 @@ impl Jellyfin {
             place: &self.place,
         };
         let (client, pause) = (&self.client, &self.pause);
+        let mut problem = None;
+        // First, and whatever becomes of the rest: this is what saves money.
+        if wanted.off {
+            let message = self.message.as_deref().filter(|_| !self.has_told);
+            let off = off::switch_off(client, message, &mut book, pause).await;
+            outcome.remote_access = off.remote_access;
+            outcome.ignoring_stop = off.ignoring;
+            self.has_told |= off.has_told;
+            problem = off.problem;
+        } else {
+            self.has_told = false;
+        }
         // Zero would lift the limit.
         let limit = wanted.bitrate.map(|it| i64::from(it.clamp(1, LARGEST)));
         let bitrate = if limit.is_none() && wanted.off {
-            BITRATE.read(client).await?
+            BITRATE.read(client).await
         } else {
-            BITRATE.hold(client, limit, &mut book, pause).await?
+            BITRATE.hold(client, limit, &mut book, pause).await
         };
-        outcome.bitrate = Some(bitrate);
-        outcome.state = match limit {
-            Some(limit) if bitrate != limit => State::Foreign,
-            Some(_) => State::Held,
-            None => State::None,
-        };
-        if wanted.off {
-            let message = self.message.as_deref();
-            let off = off::switch_off(client, message, &mut book, pause).await?;
-            outcome.remote_access = off.remote_access;
-            outcome.ignoring_stop = off.ignoring;
-            outcome.state = State::Held;
-            if off.is_self_remote && off.remote_access != Some(false) {
-                outcome.state = State::Refused;
-                outcome.error = Some(SELF_REMOTE.to_owned());
+        match bitrate {
+            Ok(bitrate) => {
+                outcome.bitrate = Some(bitrate);
+                outcome.state = match limit {
+                    _ if wanted.off => State::Held,
+                    Some(limit) if bitrate != limit => State::Foreign,
+                    Some(_) => State::Held,
+                    None => State::None,
+                };
             }
-        } else if book.has_closed() {
+            Err(error) => problem = problem.or(Some(error)),
+        }
+        // Nobody is let in again while there is no limit.
+        if problem.is_none() && !wanted.off && book.has_closed() {
             let access = REMOTE_ACCESS.hold(client, None, &mut book, pause).await?;
             outcome.remote_access = Some(access);
         }
-        self.look(wanted, limit, outcome).await;
-        Ok(())
+        if matches!(problem, None | Some(Problem::SelfRemote)) {
+            self.look(wanted, limit, outcome).await;
+        }
+        problem.map_or(Ok(()), Err)
     }
 
     async fn put_back(
@@ -182,15 +210,19 @@ impl Jellyfin {
         save: &mut Save<'_>,
         outcome: &mut Outcome,
     ) -> Result<(), Problem> {
+        // Without the key, so that it is known by then whose it is.
         let identity = self.identity().await?;
         outcome.version = Some(identity.version);
-        if owned.of(&identity.id).is_none() {
+        let Some(server) = owned.of(&identity.id) else {
             let is_elsewhere = owned.is_at(&self.place);
             return if is_elsewhere {
                 Err(Problem::AnotherServer)
             } else {
                 Ok(())
             };
+        };
+        if self.is_past && !server.is_changed_with(self.client.key()) {
+            return Err(Problem::AnotherKey);
         }
         let mut book = Book {
             owned,
@@ -264,9 +296,6 @@ impl Jellyfin {
 
 /// The largest limit that Jellyfin's 32 bits hold.
 const LARGEST: u32 = i32::MAX.unsigned_abs();
-/// Why remote access stays on.
-const SELF_REMOTE: &str = "Jellyfin takes bwflow itself for a remote client, so bwflow could not switch remote access \
-    on again and leaves it: put bwflow's address among Jellyfin's LAN networks";
 
 /// How many remote streams run above a limit.
 fn above(streams: &[session::Stream], home: &Home, limit: Option<i64>) -> u32 {

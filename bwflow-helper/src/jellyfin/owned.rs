@@ -6,6 +6,8 @@ use bwflow_proto::config;
 use serde::{Deserialize, Serialize};
 
 use super::claim::Claim;
+use super::key::ApiKey;
+use super::mark::Mark;
 
 /// How many servers are remembered. One that is gone for good is forgotten when as many others have
 /// come.
@@ -25,6 +27,9 @@ pub struct Owned {
 pub(super) struct Server {
     id: String,
     place: Place,
+    /// Of the key that it was changed with. Without one, no key is known to be this server's.
+    #[serde(default)]
+    key: Option<Mark>,
     /// `RemoteClientBitrateLimit`, bits per second.
     pub(super) bitrate: Option<Claim<i64>>,
     /// `EnableRemoteAccess`.
@@ -72,6 +77,7 @@ impl Owned {
             || Server {
                 id: id.to_owned(),
                 place: place.clone(),
+                key: None,
                 bitrate: None,
                 remote_access: None,
             },
@@ -90,6 +96,20 @@ impl Owned {
     /// What is known of a server.
     pub(super) fn of(&self, id: &str) -> Option<&Server> {
         self.servers.iter().find(|it| it.id == id)
+    }
+}
+
+impl Server {
+    /// Whether this is the key that it was changed with last.
+    pub(super) fn is_changed_with(&self, key: &ApiKey) -> bool {
+        self.key.as_ref().is_some_and(|it| key.is_marked(it))
+    }
+
+    /// Notes that it takes this key.
+    pub(super) fn note_key(&mut self, key: &ApiKey) {
+        if !self.is_changed_with(key) {
+            self.key = key.mark();
+        }
     }
 }
 

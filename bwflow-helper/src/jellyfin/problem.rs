@@ -92,6 +92,18 @@ pub(super) enum Problem {
     /// All of it took too long.
     #[error("Jellyfin answers too slowly")]
     TooSlow,
+    /// We could not undo it.
+    #[error(
+        "Jellyfin takes bwflow itself for a remote client, so bwflow could not switch remote access on again \
+         and leaves it: put bwflow's address among Jellyfin's LAN networks"
+    )]
+    SelfRemote,
+    /// The key is another server's, as it seems.
+    #[error(
+        "where bwflow-helper reads this server's API key, there is another API key now, which is not sent \
+         there: put the former one back, or set RemoteClientBitrateLimit and EnableRemoteAccess by hand"
+    )]
+    AnotherKey,
     /// Another server than the one that holds what is ours.
     #[error(
         "another Jellyfin server answers there than the one that bwflow has changed, so nothing is put back"

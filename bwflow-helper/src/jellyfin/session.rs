@@ -3,15 +3,26 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use bwflow_proto::network::{Network, NetworkError};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::document::Document;
+use super::list::{each, member};
 
 /// What Jellyfin takes for its own network; its rule, for addresses as it sees them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Home {
     inside: Vec<Network>,
     outside: Vec<Network>,
+}
+
+/// A client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Session {
+    /// Its address as Jellyfin sees it.
+    pub(super) address: IpAddr,
+    /// What it plays.
+    pub(super) stream: Option<Stream>,
 }
 
 /// A client that plays something.
@@ -59,48 +70,98 @@ impl Home {
     }
 }
 
-impl Stream {
-    /// Those that play, of the list of sessions. What cannot be understood is left out.
-    pub(super) fn list(sessions: &Value) -> Vec<Self> {
-        let all = sessions.as_array().map_or(&[][..], Vec::as_slice);
-        all.iter().filter_map(Self::of).collect()
+/// A session, as far as it is needed. Members are read one by one: an odd one spoils no other.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Told<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    remote_end_point: Option<&'a RawValue>,
+    #[serde(borrow)]
+    now_playing_item: Option<&'a RawValue>,
+    #[serde(borrow)]
+    play_state: Option<&'a RawValue>,
+    #[serde(borrow)]
+    transcoding_info: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Item<'a> {
+    #[serde(borrow)]
+    media_streams: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PlayState {
+    play_method: Option<String>,
+}
+
+/// A transcoder's.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Transcoding {
+    bitrate: Option<i64>,
+}
+
+/// A film's picture or sound.
+#[derive(Deserialize)]
+struct Track {
+    #[serde(rename = "BitRate")]
+    bitrate: Option<i64>,
+}
+
+impl Session {
+    /// One element of the list of sessions. What cannot be understood is left out.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let told: Told<'_> = serde_json::from_str(text).ok()?;
+        let address = address(&member::<String>(told.remote_end_point)?)?;
+        let stream = Stream::of(&told, address);
+        Some(Self { address, stream })
     }
 
-    fn of(session: &Value) -> Option<Self> {
-        let item = session.get("NowPlayingItem").filter(|it| it.is_object())?;
-        let id = session.get("Id")?.as_str()?;
+    /// Those that play.
+    pub(super) fn streams(sessions: Vec<Self>) -> Vec<Stream> {
+        sessions.into_iter().filter_map(|it| it.stream).collect()
+    }
+}
+
+impl Stream {
+    fn of(told: &Told<'_>, address: IpAddr) -> Option<Self> {
+        let item: Item<'_> = member(told.now_playing_item)?;
+        let id: String = member(told.id)?;
         let is_plain = |it: char| it.is_ascii_alphanumeric() || it == '-';
         if id.is_empty() || id.len() > 64 || !id.chars().all(is_plain) {
             return None;
         }
         Some(Self {
-            session: id.to_owned(),
-            address: address(session)?,
-            bitrate: bitrate(session, item),
+            session: id,
+            address,
+            bitrate: bitrate(told, &item),
         })
     }
 }
 
 /// The address of a session.
-pub(super) fn address(session: &Value) -> Option<IpAddr> {
-    let text = session.get("RemoteEndPoint")?.as_str()?.trim();
-    let text = text.split('%').next()?;
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim().split('%').next()?;
     let plain = text.parse().ok();
     let address: IpAddr = plain.or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()))?;
     Some(address.to_canonical())
 }
 
 /// The transcoder's rate, or else the sum of what is played directly.
-fn bitrate(session: &Value, item: &Value) -> Option<i64> {
-    let method = session.pointer("/PlayState/PlayMethod");
-    let transcoded = session.pointer("/TranscodingInfo/Bitrate");
-    let transcoded = transcoded.and_then(Value::as_i64);
-    if transcoded.is_some() && method.and_then(Value::as_str) != Some("DirectPlay") {
+fn bitrate(told: &Told<'_>, item: &Item<'_>) -> Option<i64> {
+    let method = member(told.play_state).and_then(|it: PlayState| it.play_method);
+    let transcoded = member(told.transcoding_info).and_then(|it: Transcoding| it.bitrate);
+    if transcoded.is_some() && method.as_deref() != Some("DirectPlay") {
         return transcoded;
     }
-    let streams = item.get("MediaStreams")?.as_array()?;
-    let rates = streams.iter().filter_map(|it| it.get("BitRate")?.as_i64());
-    let sum = rates.fold(0_i64, i64::saturating_add);
+    let rate = |text: &str| serde_json::from_str::<Track>(text).ok()?.bitrate;
+    let rates = each(item.media_streams?.get().as_bytes(), rate).ok()?;
+    let sum = rates.into_iter().fold(0_i64, i64::saturating_add);
     (sum > 0).then_some(sum)
 }
 
@@ -186,7 +247,9 @@ mod tests {
             {"Id": "a5", "RemoteEndPoint": "fe80::1%eth0", "NowPlayingItem": {}},
             null, 5,
         ]);
-        let streams = Stream::list(&sessions);
+        let sessions = each(sessions.to_string().as_bytes(), Session::read).unwrap();
+        assert_eq!(sessions.len(), 5);
+        let streams = Session::streams(sessions);
         let seen: Vec<_> = streams
             .iter()
             .map(|it| (it.session.as_str(), it.bitrate))
@@ -199,6 +262,5 @@ mod tests {
                 ("a5", None)
             ]
         );
-        assert_eq!(Stream::list(&json!({"a": 1})), []);
     }
 }

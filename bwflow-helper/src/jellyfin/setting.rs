@@ -7,6 +7,7 @@ use super::Save;
 use super::claim::{self, Claim, Setting, Step};
 use super::client::Client;
 use super::document::Document;
+use super::key::ApiKey;
 use super::owned::{Owned, Place, Server};
 use super::problem::Problem;
 use crate::azure::Pause;
@@ -63,9 +64,16 @@ pub(super) struct Book<'a, 'b> {
 
 impl Book<'_, '_> {
     /// Changes the record and keeps it; when that fails, it is as before.
-    fn update<R>(&mut self, change: impl FnOnce(&mut Server) -> R) -> Result<R, Problem> {
+    fn update<R>(
+        &mut self,
+        key: &ApiKey,
+        change: impl FnOnce(&mut Server) -> R,
+    ) -> Result<R, Problem> {
         let before = self.owned.clone();
-        let result = self.owned.update(self.server, self.place, change);
+        let result = self.owned.update(self.server, self.place, |server| {
+            server.note_key(key);
+            change(server)
+        });
         if *self.owned != before
             && let Err(error) = (self.save)(self.owned)
         {
@@ -83,6 +91,11 @@ impl Book<'_, '_> {
 }
 
 impl<T: Setting + Display + 'static> Member<T> {
+    /// Its value in a document.
+    pub(super) fn of(&self, document: &Document) -> Result<T, Problem> {
+        (self.read)(document)
+    }
+
     /// Its value now.
     pub(super) async fn read(&self, client: &Client) -> Result<T, Problem> {
         (self.read)(&client.document(self.path).await?)
@@ -121,7 +134,7 @@ impl<T: Setting + Display + 'static> Member<T> {
         let document = client.document(self.path).await?;
         let present = (self.read)(&document)?;
         let claim = self.claim;
-        let (step, is_given_up) = book.update(|server| {
+        let (step, is_given_up) = book.update(client.key(), |server| {
             let claim = claim(server);
             let was_held = claim.is_some();
             let step = claim::step(claim, present, wanted);
@@ -153,7 +166,7 @@ impl<T: Setting + Display + 'static> Member<T> {
                 present,
             });
         }
-        book.update(|server| match step {
+        book.update(client.key(), |server| match step {
             Step::PutBack(_) => claim::put_back(claim(server)),
             _ => claim::confirm(claim(server), value),
         })?;

@@ -41,7 +41,7 @@ impl<W: World> Guard<W> {
         // The key may have moved since.
         let mut undone = None;
         if let Some(idle) = idle.filter(|idle| self.record.owned.is_left_at(idle)) {
-            undone = self.restore(idle).await.error;
+            undone = self.restore(idle, false).await.error;
         }
         let others = self.restore_others(idle).await;
         let undone = undone.or(others);
@@ -82,7 +82,7 @@ impl<W: World> Guard<W> {
             if is_kept {
                 continue;
             }
-            let outcome = self.restore(&place).await;
+            let outcome = self.restore(&place, true).await;
             let text = outcome.error.map(|error| {
                 format!(
                     "what was changed at {} is not restored yet: {error}",
@@ -105,8 +105,10 @@ impl<W: World> Guard<W> {
         Ok(server.with_pause(self.pause.clone()))
     }
 
-    async fn restore(&mut self, place: &config::Jellyfin) -> Outcome {
+    /// Restores one server; one of the past only with the key that it was changed with.
+    async fn restore(&mut self, place: &config::Jellyfin, is_past: bool) -> Outcome {
         let mut server = match self.connect(place) {
+            Ok(server) if is_past => server.of_the_past(),
             Ok(server) => server,
             Err(outcome) => return outcome,
         };

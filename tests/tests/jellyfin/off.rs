@@ -120,3 +120,87 @@ async fn a_network_document_in_another_case_is_refused() {
         assert!(rig.remote_access());
     }
 }
+
+#[tokio::test]
+async fn off_happens_whatever_else_fails() {
+    use bwflow_tests::fake::Service;
+    use bwflow_tests::fake::fault::{Does, Fault};
+    let of = |does| Fault::of(Service::Jellyfin, does);
+    for (name, faults, state) in [
+        (
+            "nobody says who watches",
+            vec![of(Does::status(500, &[])).at("/Sessions")],
+            State::Held,
+        ),
+        (
+            "no message gets through",
+            vec![of(Does::Hang).at("/Message")],
+            State::Held,
+        ),
+        (
+            "no stream can be told to stop",
+            vec![of(Does::Hang).at("/Playing/Stop")],
+            State::Held,
+        ),
+        (
+            "the limit is turned down",
+            // The first one switches remote access off.
+            vec![
+                of(Does::status(400, &[]))
+                    .at("/System/Configuration")
+                    .on("POST")
+                    .after(1),
+            ],
+            State::Refused,
+        ),
+        ("there is no limit", Vec::new(), State::Refused),
+    ] {
+        let mut rig = Rig::new("10.11.11").await;
+        for number in 1..=20 {
+            watch(&rig, number, "203.0.113.7", |_| {});
+        }
+        if faults.is_empty() {
+            let configuration = &mut rig.fake.state().jellyfin.configuration;
+            configuration.remove("RemoteClientBitrateLimit");
+        }
+        for fault in faults {
+            rig.fake.state().fail(fault);
+        }
+        let began = std::time::Instant::now();
+        let outcome = rig.off().await;
+        assert!(!rig.remote_access(), "{name}: {outcome:?}");
+        assert_eq!(outcome.state, state, "{name}: {outcome:?}");
+        assert_eq!(outcome.remote_access, Some(false), "{name}: {outcome:?}");
+        assert!(began.elapsed().as_secs() < 5, "{name} takes too long");
+    }
+}
+
+#[tokio::test]
+async fn viewers_are_told_once_however_often_it_is_tried() {
+    use bwflow_tests::fake::Service;
+    use bwflow_tests::fake::fault::{Does, Fault};
+    for status in [400, 500] {
+        let mut rig = Rig::new("10.11.11").await;
+        watch(&rig, 1, "203.0.113.7", |it| it.obeys = false);
+        let fault = Fault::of(Service::Jellyfin, Does::status(status, &[]));
+        let fault = fault.at("/System/Configuration/network").on("POST");
+        rig.fake.state().fail(fault);
+        let told = |rig: &Rig| rig.fake.state().jellyfin.messages.len();
+        for _ in 0..3 {
+            let outcome = rig.off().await;
+            assert!(outcome.error.is_some(), "{status}");
+            let (url, key) = (rig.fake.jellyfin(), crate::rig::key(&rig.fake));
+            rig.restart_at(&url, None, &key);
+        }
+        assert_eq!((told(&rig), rig.limit()), (1, 2_000_000), "{status}");
+        rig.fake.state().faults.clear();
+        assert_eq!(rig.off().await.state, State::Held);
+        assert_eq!(told(&rig), 1);
+        // The next time it is news again.
+        rig.hold(4_000_000).await;
+        let id = rig.fake.state().jellyfin.sessions[0].id.clone();
+        rig.fake.state().jellyfin.play(&id);
+        rig.off().await;
+        assert_eq!(told(&rig), 2);
+    }
+}

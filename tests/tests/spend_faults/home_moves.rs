@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use bwflow_tests::fake::Service;
+use bwflow_tests::fake::{Fake, Service};
 
 use super::scene::{HOUR, Scene};
 
@@ -120,4 +120,52 @@ async fn a_key_that_is_not_there_yet_is_waited_for() {
     scene.check().await;
     assert_eq!(limit(&scene), 2_000_000);
     assert_eq!(scene.view().jellyfin_error, "");
+}
+
+#[tokio::test]
+async fn a_new_servers_key_is_not_sent_to_the_old_one() {
+    let mut scene = held().await;
+    let old = fs::read_to_string(scene.key()).unwrap();
+    let other = Fake::start().await;
+    {
+        let server = &mut other.state().jellyfin;
+        server.id = "ffffffffffffffffffffffffffffffff".into();
+        server.keys = vec![KEY.into()];
+    }
+    fs::write(scene.key(), KEY).unwrap();
+    let patience = std::time::Duration::from_secs(4);
+    scene.redirect(Service::Jellyfin, &other.jellyfin(), patience);
+    scene.check().await;
+    assert_eq!(other.state().jellyfin.limit(), 2_000_000);
+    let error = scene.view().jellyfin_error;
+    assert!(error.contains("another API key"), "{error}");
+    assert_eq!(limit(&scene), 2_000_000);
+    {
+        let state = scene.fake.state();
+        let mut all = state.requests(Service::Jellyfin);
+        assert!(!all.any(|it| format!("{it:?}").contains(KEY)));
+    }
+    // The key is not there any more at all.
+    fs::remove_file(scene.key()).unwrap();
+    scene.restart();
+    scene.check().await;
+    let error = scene.view().jellyfin_error;
+    assert!(error.contains("no API key file"), "{error}");
+    // Back again, as it was.
+    fs::write(scene.key(), old).unwrap();
+    fs::set_permissions(scene.key(), fs::Permissions::from_mode(0o600)).unwrap();
+    scene.check().await;
+    assert_eq!(limit(&scene), 50_000_000);
+    scene.invariants().unwrap();
+}
+
+#[tokio::test]
+async fn a_key_that_was_changed_in_place_still_puts_back() {
+    let mut scene = held().await;
+    scene.set(|state| state.jellyfin.keys = vec![KEY.into()]);
+    fs::write(scene.key(), KEY).unwrap();
+    scene.switch_off();
+    scene.check().await;
+    assert_eq!(limit(&scene), 50_000_000);
+    assert!(!scene.is_remembered());
 }
