@@ -54,13 +54,15 @@ fn spent(config: &Spend, record: &Record, bytes: u64, clock: &Clock) -> Option<M
     Some(estimate(Money::default(), bytes, config.price_per_gb))
 }
 
-/// Decides. `bytes` is what the link has sent since [`unreported_since`].
+/// Decides. `bytes` is what the link has sent since [`unreported_since`]; nothing if that is not known,
+/// which is not to be taken for none.
 ///
 /// Only full knowledge of the present period goes to a more generous tier. Without it, what is
 /// known may still lower, and so does time.
-pub fn decide(config: &Spend, record: &Record, bytes: u64, clock: &Clock) -> Decision {
-    let known = known(config, record, clock);
-    let estimate = spent(config, record, bytes, clock);
+pub fn decide(config: &Spend, record: &Record, bytes: Option<u64>, clock: &Clock) -> Decision {
+    let mut known = known(config, record, clock);
+    known.may_raise &= bytes.is_some();
+    let estimate = spent(config, record, bytes.unwrap_or(0), clock);
     let budget = record.budget.as_ref().map(|it| it.budget.amount);
     let share = match (estimate, budget) {
         (Some(estimate), Some(budget)) => estimate.basis_points_of(budget),

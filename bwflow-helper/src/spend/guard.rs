@@ -143,7 +143,7 @@ impl<W: World> Guard<W> {
         let early = view(&Sources {
             config,
             record: &record,
-            decision: &decide(config, &record, 0, &clock),
+            decision: &decide(config, &record, None, &clock),
             tier: in_force(config, &record.standing),
             unreported_bytes: 0,
             outcome: &outcome,
@@ -219,7 +219,7 @@ impl<W: World> Guard<W> {
             record: &self.record,
             decision: &decision,
             tier: tier.as_ref(),
-            unreported_bytes: bytes,
+            unreported_bytes: bytes.unwrap_or(0),
             outcome: &self.outcome,
             seen_usec: self.seen_usec,
             usec: clock.usec,
@@ -252,13 +252,13 @@ impl<W: World> Guard<W> {
         (self.record, self.saved) = (Record::default(), None);
     }
 
-    /// What the link has sent that no report covers.
-    async fn unreported(&self, config: &Spend, clock: &Clock) -> u64 {
+    /// What the link has sent that no report covers; nothing if the ledger does not tell.
+    async fn unreported(&self, config: &Spend, clock: &Clock) -> Option<u64> {
         let since = unreported_since(config, &self.record, clock);
         let (Some(interface), Some(since)) = (&config.interface, since) else {
-            return 0;
+            return Some(0);
         };
-        self.world.sent(interface, since).await.unwrap_or(0)
+        self.world.sent(interface, since).await
     }
 
     /// Logs a decision that changes something.

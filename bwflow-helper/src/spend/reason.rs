@@ -27,7 +27,9 @@ pub fn reason(
         Knowledge::Unknown if record.figure.is_some() => "nothing is reported of this period yet",
         Knowledge::Unknown => "the cost is not known",
         Knowledge::Stale => "the cost was reported too long ago",
-        Knowledge::Fresh if !known.may_raise => "the budget is not known for certain",
+        Knowledge::Fresh if !known.may_raise => {
+            "the budget, or what the link has sent, is not known for certain"
+        }
         Knowledge::Fresh => {
             let edge = asked.and_then(|asked| config.tiers.get(asked)?.up_to);
             return edge.map_or_else(String::new, |edge| {

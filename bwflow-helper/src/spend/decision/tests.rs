@@ -98,7 +98,7 @@ fn tell(record: &mut Record, share: Option<i64>, clock: &Clock) {
 
 fn step(record: &mut Record, bytes: u64, clock: &Clock) -> Decision {
     record.turn_to("azure", &Moment::of(clock));
-    let decision = decide(&config(), record, bytes, clock);
+    let decision = decide(&config(), record, Some(bytes), clock);
     record.standing = decision.standing.clone();
     decision
 }
@@ -254,6 +254,19 @@ fn a_budget_that_nobody_confirms_loosens_nothing() {
 }
 
 #[test]
+fn a_ledger_that_does_not_tell_what_was_sent_loosens_nothing() {
+    let mut record = Record::default();
+    tell(&mut record, Some(6_000), &at(0, 1));
+    step(&mut record, 0, &at(0, 1));
+    tell(&mut record, Some(1_000), &at(4 * HOUR, 1));
+    let decision = decide(&config(), &record, None, &at(4 * HOUR, 1));
+    assert!(!decision.known.may_raise);
+    assert_eq!(decision.standing.tier.as_deref(), Some("medium"));
+    step(&mut record, 0, &at(4 * HOUR, 1));
+    assert_eq!(tier(&record), "high");
+}
+
+#[test]
 fn lost_memory_and_renamed_tiers_are_as_strict_as_can_be_until_something_is_known() {
     let mut gone = Record::default();
     gone.standing.tier = Some("gold".to_owned());
@@ -276,7 +289,7 @@ fn another_source_does_not_inherit_what_the_first_has_said() {
     step(&mut record, 0, &at(0, 1));
     record.turn_to("another", &Moment::of(&at(HOUR, 1)));
     assert_eq!((&record.figure, &record.budget), (&None, &None));
-    let decision = decide(&config(), &record, 0, &at(HOUR, 1));
+    let decision = decide(&config(), &record, Some(0), &at(HOUR, 1));
     assert_eq!(decision.known.knowledge, Knowledge::Unknown);
     assert_eq!(decision.standing.tier.as_deref(), Some("low"));
 }
@@ -360,11 +373,11 @@ proptest! {
             }
             // Never looser than what fresh knowledge asks for.
             // The same again, and the same from the disk.
-            let again = decide(&config(), &record, bytes, &clock);
+            let again = decide(&config(), &record, Some(bytes), &clock);
             prop_assert_eq!(&again.standing, &record.standing);
             let text = serde_json::to_string(&kept).unwrap();
             let kept: Record = serde_json::from_str(&text).unwrap();
-            let restarted = decide(&config(), &kept, bytes, &clock);
+            let restarted = decide(&config(), &kept, Some(bytes), &clock);
             prop_assert_eq!(&restarted.standing, &record.standing);
         }
     }
